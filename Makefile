@@ -1,0 +1,68 @@
+# make up     a network on this machine     make check  format, lint, types, contracts, spelling
+# make test   every test                    make bench  the figures
+# Needs python3 (3.11 or newer), make and a package index; everything lands in .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS   ?=
+TESTS  ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format bench lock clean
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+up: $(VENV)/.runtime
+	@exec $(BIN)/mycelia up $(ARGS)
+
+# Unit tests first: what fails there explains what fails later.
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/unit $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.lints
+	$(BIN)/vulture
+	$(BIN)/codespell
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# The stamps make a second run start at once; a changed lock file makes it install again.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mycelia needs Python 3.11 or newer: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing mycelia into $(VENV) (once, about a minute) ..."
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "Installing the developer tools into $(VENV) (once) ..."
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Lock again after a change in pyproject.toml or requirements/dev.in; UPGRADE=--upgrade moves every pin.
+COMPILE = build/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options $(UPGRADE)
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet pip-tools
+	$(COMPILE) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
