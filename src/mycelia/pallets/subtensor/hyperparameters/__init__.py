@@ -1,0 +1,1 @@
+"""Hyperparameters: one table for storage, admin calls and views."""

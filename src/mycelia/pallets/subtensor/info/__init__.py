@@ -1,0 +1,1 @@
+"""Info: the chain seen by clients."""

@@ -1,0 +1,1 @@
+"""Registration: neurons enter a subnet and leave it."""

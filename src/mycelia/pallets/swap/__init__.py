@@ -1,0 +1,1 @@
+"""Swap: each subnet's pool of TAO and alpha."""
