@@ -90,7 +90,9 @@ class Scale(Generic[T]):
         """The value whose canonical bytes are exactly `data`; `DecodeError` otherwise."""
         value, end = self.take(data, 0)
         if end != len(data):
-            raise DecodeError(f"{len(data) - end} bytes left over after the value. Send the value alone.")
+            raise DecodeError(
+                f"{len(data) - end} bytes left over after the value. Send the value alone."
+            )
         return value
 
 
@@ -243,7 +245,9 @@ class Named(Scale[Any]):
         self.take = inner.take  # type: ignore[method-assign]
 
     def shape(self) -> TypeShape:
-        return TypeShape("composite", tuple(self.path.split("::")), fields=(Field(None, self.inner),))
+        return TypeShape(
+            "composite", tuple(self.path.split("::")), fields=(Field(None, self.inner),)
+        )
 
 
 class FixedPoint(Scale[int]):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from typing import (
     Annotated,
     Any,
@@ -71,12 +72,11 @@ U8Vec = Annotated[npt.NDArray[np.uint8], s.Vector(s.U8, "u1")]
 U16Vec = Annotated[npt.NDArray[np.uint16], s.Vector(s.U16, "<u2")]
 U32Vec = Annotated[npt.NDArray[np.uint32], s.Vector(s.U32, "<u4")]
 U64Vec = Annotated[npt.NDArray[np.uint64], s.Vector(s.U64, "<u8")]
+Bytes4 = Annotated[bytes, s.ByteArray(4)]
+Bytes8 = Annotated[bytes, s.ByteArray(8)]
+Bytes16 = Annotated[bytes, s.ByteArray(16)]
+Bytes32 = Annotated[bytes, s.ByteArray(32)]
 PairVec = Annotated[npt.NDArray[np.uint16], s.PairVector()]
-
-
-def FixedBytes(length: int) -> Any:  # noqa: N802  # reads as a type where it is used
-    """[u8; length], as an annotation."""
-    return Annotated[bytes, s.ByteArray(length)]
 
 
 @dataclass_transform(frozen_default=True)
@@ -117,7 +117,9 @@ class Enumeration:
             cls.scale_path, cls.cases = path, {}
             return
         if index in cls.cases:
-            raise TypeError(f"{cls.__name__}: index {index} is taken by {cls.cases[index].__name__}.")
+            raise TypeError(
+                f"{cls.__name__}: index {index} is taken by {cls.cases[index].__name__}."
+            )
         dataclasses.dataclass(frozen=True)(cls)
         cls.index, cls.wire_name, cls.tuple_like = index, name or cls.__name__, tuple_like
         cls.cases[index] = cls
@@ -165,7 +167,9 @@ class RecordScale(Scale[Any]):
         return self.cls(*values), at
 
     def shape(self) -> TypeShape:
-        path = tuple(self.cls.scale_path.split("::")) if self.cls.scale_path else (self.cls.__name__,)
+        path = (
+            tuple(self.cls.scale_path.split("::")) if self.cls.scale_path else (self.cls.__name__,)
+        )
         return TypeShape(
             "composite", path, fields=wire_fields(self.cls, tuple_like=self.cls.tuple_like)
         )
@@ -206,7 +210,9 @@ class EnumerationScale(Scale[Any]):
         return case(*values), at
 
     def shape(self) -> TypeShape:
-        path = tuple(self.cls.scale_path.split("::")) if self.cls.scale_path else (self.cls.__name__,)
+        path = (
+            tuple(self.cls.scale_path.split("::")) if self.cls.scale_path else (self.cls.__name__,)
+        )
         cases = tuple(
             VariantCase(
                 case.wire_name, index, wire_fields(case, tuple_like=case.tuple_like), docs_of(case)
@@ -258,8 +264,14 @@ _BY_ANNOTATION: dict[Any, Scale[Any]] = {
 _TYPE_NAMES: Final = {Tao: "TaoBalance", Alpha: "AlphaBalance", AccountId: "T::AccountId"}
 
 
-def scale(annotation: Any) -> Scale[Any]:
-    """The codec of an annotation; `TypeError` when it is no SCALE type. See the module's table."""
+def scale(annotation: Any, late: Mapping[Any, Scale[Any]] | None = None) -> Scale[Any]:
+    """The codec of an annotation; `TypeError` when it is no SCALE type. See the module's table.
+
+    `late` gives codecs that only a finished runtime knows, such as that of any call; results that may hold one are
+    not kept.
+    """
+    if late:
+        return late[annotation] if annotation in late else _build(annotation, late)
     found = _BY_ANNOTATION.get(annotation) if _hashable(annotation) else None
     if found is None:
         found = _build(annotation)
@@ -272,9 +284,11 @@ def _hashable(annotation: Any) -> bool:
     return getattr(annotation, "__hash__", None) is not None
 
 
-def _build(annotation: Any) -> Scale[Any]:
+def _build(annotation: Any, late: Mapping[Any, Scale[Any]] | None = None) -> Scale[Any]:
     if isinstance(annotation, Scale):
         return annotation
+    if late and _hashable(annotation) and annotation in _BY_ANNOTATION:
+        return _BY_ANNOTATION[annotation]
     if isinstance(annotation, type):
         if issubclass(annotation, Record):
             return RecordScale(annotation)
@@ -286,19 +300,19 @@ def _build(annotation: Any) -> Scale[Any]:
             if isinstance(extra, Scale):
                 return extra
             if extra == _COMPACT:
-                return s.Compact(scale(args[0]))
+                return s.Compact(scale(args[0], late))
     if origin in (typing.Union, types.UnionType):
         inner = [arg for arg in args if arg is not type(None)]
         if len(inner) == 1 and len(args) > 1:
-            return s.Option(scale(inner[0]))
+            return s.Option(scale(inner[0], late))
     if origin is list:
-        return s.Sequence(scale(args[0]))
+        return s.Sequence(scale(args[0], late))
     if origin is tuple:
         if len(args) > 1 and args[1] is Ellipsis:
-            return s.Sequence(scale(args[0]))
-        return s.Tuple(*(scale(arg) for arg in args))
+            return s.Sequence(scale(args[0], late))
+        return s.Tuple(*(scale(arg, late) for arg in args))
     if origin is dict:
-        return s.OrderedMap(scale(args[0]), scale(args[1]))
+        return s.OrderedMap(scale(args[0], late), scale(args[1], late))
     raise TypeError(f"{annotation!r} has no SCALE form. Use the types of mycelia.codec.")
 
 
