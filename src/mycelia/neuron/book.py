@@ -1,0 +1,143 @@
+"""What a validator has seen of each miner, and the weights that follow from it.
+
+Everything here is pure: a book is a fold over samples in the order they were recorded, and weights
+are a function of a book. So anyone who has a validator's samples can recompute its weights.
+
+Terms: *sample* - the outcome of one challenge to one miner; *standing* - the running judgement of
+one miner; *void* - a sample that says nothing about the miner and changes no standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+SMOOTHING = 0.1
+"""Weight of the newest sample once a miner has more than ten; before that the plain mean."""
+
+
+class Verdict(StrEnum):
+    """What kind of outcome a sample is."""
+
+    SCORED = "scored"
+    """The miner answered and the subnet judged the answer."""
+    FAILED = "failed"
+    """The miner did not deliver a valid answer in time: counts as zero."""
+    VOID = "void"
+    """The judge failed, or the miner could not be blamed: counts for nothing."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who holds a uid. A uid is reused, and a hotkey may register anew; neither inherits."""
+
+    uid: int
+    hotkey: str
+    registered_at: int
+    """Height at which this hotkey got this uid."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The outcome of one challenge to one miner."""
+
+    miner: Identity
+    round: int
+    verdict: Verdict
+    score: float
+    """0..1; zero unless the verdict is SCORED."""
+    reason: str = ""
+    """Why it failed or is void; empty when scored."""
+    latency_ms: float = 0.0
+    first_byte_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The running judgement of one miner."""
+
+    miner: Identity
+    quality: float = 0.0
+    """Smoothed score, 0..1. Failures count as zero, void samples not at all."""
+    samples: int = 0
+    failures: int = 0
+    latency_ms: float = 0.0
+    """Smoothed over scored samples only."""
+    reason: str = ""
+    """Of the last sample that was not scored."""
+
+
+Book = Mapping[int, Standing]
+"""Standings by uid."""
+
+
+@dataclass(frozen=True)
+class WeightPolicy:
+    """How standings become weights."""
+
+    gate: float = 0.5
+    """A miner below this fraction of the best quality gets exactly nothing."""
+    floor: float = 0.05
+    """Nor does a miner below this quality, however bad the others are."""
+    sharpness: int = 3
+    """Weight is quality to this power, so that being better pays more than in proportion."""
+
+
+def record(book: dict[int, Standing], sample: Sample) -> None:
+    """Fold one sample into a book. A uid with a new holder starts afresh."""
+    held = book.get(sample.miner.uid)
+    standing = held if held and held.miner == sample.miner else Standing(sample.miner)
+    if sample.verdict is Verdict.VOID:
+        book[sample.miner.uid] = replace(standing, reason=sample.reason)
+        return
+    scored = sample.verdict is Verdict.SCORED
+    samples = standing.samples + 1
+    successes = samples - standing.failures
+    book[sample.miner.uid] = replace(
+        standing,
+        quality=_smoothed(standing.quality, sample.score if scored else 0.0, samples),
+        samples=samples,
+        failures=standing.failures + (not scored),
+        latency_ms=_smoothed(standing.latency_ms, sample.latency_ms, successes)
+        if scored
+        else standing.latency_ms,
+        reason=standing.reason if scored else sample.reason,
+    )
+
+
+def replayed(samples: Iterable[Sample]) -> dict[int, Standing]:
+    """The book that these samples, in this order, lead to."""
+    book: dict[int, Standing] = {}
+    for sample in samples:
+        record(book, sample)
+    return book
+
+
+def current(book: Book, miners: Iterable[Identity]) -> dict[int, Standing]:
+    """The part of a book that is about these miners: drops whoever lost the uid since."""
+    return {
+        miner.uid: book[miner.uid]
+        for miner in miners
+        if miner.uid in book and book[miner.uid].miner == miner
+    }
+
+
+def weigh(book: Book, policy: WeightPolicy | None = None) -> dict[int, float]:
+    """Weights by uid, relative to each other; zero for miners that clearly fail.
+
+    Units: qualities are 0..1; weights are dimensionless and not normalised.
+    Ties and order: a better quality never gets less, an equal one gets the same.
+    """
+    policy = policy or WeightPolicy()
+    judged = {uid: standing.quality for uid, standing in book.items() if standing.samples}
+    bar = max(policy.floor, policy.gate * max(judged.values(), default=0.0))
+    return {
+        uid: quality**policy.sharpness if quality >= bar else 0.0
+        for uid, quality in sorted(judged.items())
+    }
+
+
+def _smoothed(before: float, value: float, count: int) -> float:
+    """Mean of the first values, exponential afterwards. `count` includes `value`."""
+    return before + (value - before) * max(1.0 / count, SMOOTHING)

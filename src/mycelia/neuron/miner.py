@@ -1,0 +1,136 @@
+"""A miner's process: serves one function on one subnet and publishes where.
+
+It answers validators that hold a permit and the gateways its operator names; both lists follow the
+chain. While the node is away it keeps serving whom it knew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
+from mycelia.neuron.events import EventLog, StatusFile
+from mycelia.neuron.routes import Traffic, routes
+from mycelia.neuron.subnet import Limits, Miner, Subnet
+from mycelia.wire.contract import AllowSet, Signer, WireLimits
+from mycelia.wire.server import WireServer
+
+REFRESH_S = 3.0
+"""Between two looks at the chain; a new permit is honoured within this time."""
+_STATUS_S = 1.0
+
+
+class Stop(Protocol):
+    """What ends a process: `asyncio.Event` fits."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class MinerConfig:
+    """Where a miner serves, and for whom besides validators."""
+
+    netuid: int
+    host: str
+    port: int
+    """0 chooses a free one."""
+    gateways: frozenset[str] = frozenset()
+    """Hotkeys of gateways to serve, ss58."""
+    announce: bool = True
+    """Publish the address on the chain."""
+
+
+def wire_limits(limits: Limits) -> WireLimits:
+    """The wire's bounds that a subnet's limits imply."""
+    return WireLimits(
+        body_bytes=limits.body_bytes, deadline_s=limits.deadline_s, inflight=limits.inflight
+    )
+
+
+class MinerProcess:
+    """Runs until told to stop. A failure of the chain never stops it; a taken port does."""
+
+    def __init__(
+        self,
+        subnet: type[Subnet],
+        miner: Miner,
+        keypair: Signer,
+        chain: ChainPort,
+        config: MinerConfig,
+        *,
+        log: EventLog | None = None,
+        status: StatusFile | None = None,
+    ) -> None:
+        self.traffic = Traffic()
+        self.authority = AllowSet(config.gateways)
+        self._subnet = subnet
+        self._config = config
+        self._chain = chain
+        self._hotkey = keypair.ss58_address
+        self._log = log or EventLog(None, "miner")
+        self._status = status or StatusFile(None)
+        self._server = WireServer(
+            keypair,
+            routes(subnet, miner, self.traffic),
+            self.authority,
+            wire_limits(subnet.limits),
+        )
+        self.port = 0
+
+    async def run(self, stop: Stop) -> None:
+        """Serve until `stop`. Raises AppError when the port is taken."""
+        self.port = await self._server.start(self._config.host, self._config.port)
+        self._log.emit("listening", host=self._config.host, port=self.port)
+        following = asyncio.create_task(self._follow())
+        reporting = asyncio.create_task(self._report())
+        try:
+            await stop.wait()
+        finally:
+            for task in (following, reporting):
+                task.cancel()
+            await asyncio.gather(following, reporting, return_exceptions=True)
+            await self._server.stop()
+            self._log.emit("stopped", requests=self.traffic.requests)
+
+    async def _follow(self) -> None:
+        """Keep authority and announcement in line with the chain."""
+        trouble = ""
+        while True:
+            try:
+                graph = await self._chain.metagraph(self._config.netuid)
+                self.authority.replace(self._allowed(graph))
+                await self._announce(graph.neuron(self._hotkey))
+                trouble = ""
+            except (ChainAway, CallFailed) as error:
+                # Said once per kind of trouble: an absent node would fill the log.
+                if error.code != trouble:
+                    self._log.emit("chain_trouble", code=error.code, message=error.message)
+                trouble = error.code
+            # Not in step with the other miners of a machine.
+            await asyncio.sleep(REFRESH_S * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+
+    def _allowed(self, graph: Metagraph) -> Iterable[str]:
+        return graph.permitted() | self._config.gateways
+
+    async def _announce(self, me: Neuron | None) -> None:
+        here = (self._config.host, self.port)
+        if not self._config.announce or me is None or (me.host, me.port) == here:
+            return
+        await self._chain.serve_axon(self._config.netuid, *here)
+        self._log.emit("announced", uid=me.uid, host=here[0], port=here[1])
+
+    async def _report(self) -> None:
+        while True:
+            self._status.write(
+                state="serving",
+                subnet=self._subnet.name,
+                port=self.port,
+                requests=self.traffic.requests,
+                failed=self.traffic.failed,
+            )
+            await asyncio.sleep(_STATUS_S)

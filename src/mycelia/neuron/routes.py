@@ -1,0 +1,105 @@
+"""The routes of a miner: typed messages on one side, bytes on the other.
+
+A miner function serves both forms of a subnet's call. One that yields pieces answers a plain call
+with the pieces folded; one that returns an answer has no stream route.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from mycelia.neuron.subnet import Miner, Request, Subnet
+from mycelia.wire.contract import Handler, Inbound
+from mycelia.wire.errors import Rejection
+
+_SHOWN_PROBLEMS = 3
+
+
+@dataclass
+class Traffic:
+    """What a miner has served since it started."""
+
+    served: int = 0
+    refused: int = 0
+    """Requests that did not match the subnet's schema."""
+    failed: int = 0
+    """Requests on which the miner's own function failed or was cancelled."""
+
+    @property
+    def requests(self) -> int:
+        """All requests that passed the door."""
+        return self.served + self.refused + self.failed
+
+
+def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str, Handler]:
+    """Handlers by path for one miner function of a subnet."""
+
+    def asked(inbound: Inbound) -> Request:
+        try:
+            return subnet.Ask.model_validate_json(inbound.body)
+        except ValidationError as error:
+            traffic.refused += 1
+            raise _invalid(subnet, error) from None
+
+    async def whole(inbound: Inbound) -> bytes:
+        ask = asked(inbound)
+        try:
+            answer = await _answer(subnet, miner, ask)
+            body = answer.model_dump_json().encode()
+        except BaseException:
+            traffic.failed += 1
+            raise
+        traffic.served += 1
+        return bytes(body)
+
+    async def stream(inbound: Inbound) -> AsyncIterator[bytes]:
+        ask = asked(inbound)
+        done = False
+        try:
+            # Only a miner whose call is an async generator gets this route.
+            async with aclosing(cast("AsyncGenerator[Any, None]", miner(ask))) as pieces:
+                async for piece in pieces:
+                    yield piece.model_dump_json().encode()
+            done = True
+        finally:
+            traffic.served += done
+            traffic.failed += not done
+
+    served: dict[str, Handler] = {subnet.path(): whole}
+    if _streams(miner):
+        served[subnet.stream_path()] = stream
+    return served
+
+
+async def _answer(subnet: type[Subnet], miner: Miner, ask: Request) -> Any:
+    result = miner(ask)
+    if isinstance(result, AsyncIterator):
+        return subnet.Answer.fold([piece async for piece in result])
+    return await result
+
+
+def _streams(miner: Miner) -> bool:
+    return inspect.isasyncgenfunction(miner) or inspect.isasyncgenfunction(
+        getattr(miner, "__call__", None)  # noqa: B004 - an object whose call is a generator
+    )
+
+
+def _invalid(subnet: type[Subnet], error: ValidationError) -> Rejection:
+    problems = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)[
+            :_SHOWN_PROBLEMS
+        ]
+    )
+    return Rejection(
+        400,
+        "invalid_request",
+        f"The body is not an Ask of {subnet.name}/{subnet.version}: {problems}.",
+        "Send the JSON object that the subnet's Ask class describes.",
+    )

@@ -1,0 +1,164 @@
+"""One round: the same fresh challenge to every miner of a subnet, and a judgement of each reply.
+
+All miners of a round get the same ask at the same time, so that differences are theirs. Nothing a
+miner sends, and nothing a subnet's judge does, can end the round: each becomes a sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from mycelia.neuron.book import Identity, Sample, Verdict
+from mycelia.neuron.chain import Neuron
+from mycelia.neuron.events import EventLog
+from mycelia.neuron.subnet import Challenge, Meta, Reply, Subnet
+from mycelia.wire.client import Outcome, ReplyStream
+from mycelia.wire.contract import Endpoint
+from mycelia.wire.errors import Refused, WireError
+
+_JUDGE_S = 120.0
+
+
+class Caller(Protocol):
+    """The part of `WireClient` that sampling needs."""
+
+    async def call(
+        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
+    ) -> Outcome: ...
+
+    def stream(
+        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
+    ) -> AbstractAsyncContextManager[ReplyStream]: ...
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round asks, of whom, and how."""
+
+    number: int
+    seed: bytes
+    miners: Sequence[Neuron]
+    lenient: bool = False
+    """The validator's permit is so new that miners may not know it yet."""
+
+
+class _BadAnswer(Exception):
+    """The reply is authentic but no `Answer` of the subnet."""
+
+
+class Sampler:
+    """Samples the miners of one subnet on behalf of one validator."""
+
+    def __init__(
+        self, subnet: Subnet, caller: Caller, *, concurrency: int = 16, log: EventLog | None = None
+    ) -> None:
+        """`concurrency` bounds the requests under way at once."""
+        self._subnet = subnet
+        self._caller = caller
+        self._slots = asyncio.Semaphore(concurrency)
+        # Models of a judge are rarely safe to share: one judgement at a time per subnet.
+        self._judge = asyncio.Lock()
+        self._log = log or EventLog(None, "validator")
+
+    async def run(self, round_: Round) -> list[Sample]:
+        """Sample every miner of the round; raises only what `Subnet.challenge` raises."""
+        rng = random.Random(round_.seed)  # noqa: S311 - reproducible; the seed itself is secret
+        async with self._judge:
+            challenge = await self._subnet.challenge(rng)
+        # A stream and a plain call must be worth the same, so both are asked for.
+        streamed = self._subnet.Piece is not None and rng.random() < 0.5
+        order = list(round_.miners)
+        rng.shuffle(order)
+        return list(
+            await asyncio.gather(
+                *(self._sample(miner, challenge, round_, streamed) for miner in order)
+            )
+        )
+
+    async def _sample(
+        self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool
+    ) -> Sample:
+        try:
+            async with self._slots:
+                answer, meta = await self._ask(miner, challenge, streamed)
+        except Refused as error:
+            blameless = error.status == 403 and round_.lenient
+            verdict = Verdict.VOID if blameless else Verdict.FAILED
+            return _unscored(miner.identity, round_.number, verdict, error.code)
+        except WireError as error:
+            return _unscored(miner.identity, round_.number, Verdict.FAILED, error.code)
+        except _BadAnswer as error:
+            return _unscored(miner.identity, round_.number, Verdict.FAILED, str(error))
+        return await self._judged(miner, challenge, round_, answer, meta)
+
+    async def _ask(self, miner: Neuron, challenge: Challenge, streamed: bool) -> tuple[Reply, Meta]:
+        subnet = self._subnet
+        endpoint = Endpoint(miner.hotkey, miner.host or "", miner.port)
+        body = challenge.ask.model_dump_json().encode()
+        deadline_s = subnet.limits.deadline_s
+        try:
+            if not streamed:
+                outcome = await self._caller.call(endpoint, subnet.path(), body, deadline_s)
+                meta = Meta(outcome.total_ms, outcome.first_byte_ms, miner.hotkey)
+                return subnet.Answer.model_validate_json(outcome.body), meta
+            started_s, first_s = time.monotonic(), 0.0
+            pieces: list[Any] = []
+            async with self._caller.stream(
+                endpoint, subnet.stream_path(), body, deadline_s
+            ) as chunks:
+                async for chunk in chunks:
+                    first_s = first_s or time.monotonic()
+                    # Streamed subnets declare their Piece, or `streamed` were false.
+                    pieces.append(subnet.Piece.model_validate_json(chunk))  # type: ignore[union-attr]
+            ended_s = time.monotonic()
+            meta = Meta(
+                (ended_s - started_s) * 1e3,
+                ((first_s or ended_s) - started_s) * 1e3,
+                miner.hotkey,
+            )
+            return subnet.Answer.fold(pieces), meta
+        except (ValidationError, ValueError) as error:
+            raise _BadAnswer("malformed_answer") from error
+
+    async def _judged(
+        self, miner: Neuron, challenge: Challenge, round_: Round, answer: Reply, meta: Meta
+    ) -> Sample:
+        """The subnet's judgement. An edge: a judge may fail in any way; the sample is then void."""
+        try:
+            async with self._judge, asyncio.timeout(_JUDGE_S):
+                score = await self._subnet.score(challenge.ask, answer, challenge.truth, meta)
+        except Exception as error:  # an author's code; logged and turned into a void sample
+            self._log.emit(
+                "judge_failed",
+                subnet=self._subnet.name,
+                uid=miner.uid,
+                round=round_.number,
+                error=f"{type(error).__name__}: {error}",
+            )
+            return _unscored(miner.identity, round_.number, Verdict.VOID, "judge_failed")
+        if score is None:
+            return _unscored(miner.identity, round_.number, Verdict.VOID, "undecided")
+        if not (math.isfinite(score) and 0.0 <= score <= 1.0):
+            self._log.emit("score_out_of_range", subnet=self._subnet.name, score=str(score))
+            return _unscored(miner.identity, round_.number, Verdict.VOID, "score_out_of_range")
+        return Sample(
+            miner.identity,
+            round_.number,
+            Verdict.SCORED,
+            float(score),
+            latency_ms=meta.latency_ms,
+            first_byte_ms=meta.first_byte_ms,
+        )
+
+
+def _unscored(miner: Identity, number: int, verdict: Verdict, reason: str) -> Sample:
+    return Sample(miner, number, verdict, 0.0, reason)

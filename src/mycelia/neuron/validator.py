@@ -1,0 +1,240 @@
+"""A validator's process: samples the miners of its subnets, keeps the book, sets the weights.
+
+One process serves any number of subnets; per subnet three loops run beside each other: follow the
+chain, sample in rounds, set weights. All that a restart needs is in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mycelia.neuron.book import Standing, WeightPolicy, current, record, weigh
+from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
+from mycelia.neuron.events import EventLog, StatusFile
+from mycelia.neuron.ledger import Ledger
+from mycelia.neuron.miner import REFRESH_S, Stop
+from mycelia.neuron.sampler import Caller, Round, Sampler
+from mycelia.neuron.subnet import Subnet
+
+_FOLLOW_S = 1.0
+_NEW_PERMIT_S = 10 * REFRESH_S
+"""How long miners may take to learn of a permit before a refusal counts against them."""
+
+
+@dataclass(frozen=True)
+class ValidatorConfig:
+    """How a validator works. Times in seconds."""
+
+    round_s: float = 5.0
+    """From the start of one round to the start of the next, or its end if that is later."""
+    concurrency: int = 16
+    retry_s: float = 1.0
+    """First pause after a refused weight vector; doubles up to `retry_most_s`."""
+    retry_most_s: float = 60.0
+    policy: WeightPolicy = field(default_factory=WeightPolicy)
+
+
+@dataclass
+class Seat:
+    """A validator on one subnet: the subnet's judge, and what is known of the subnet so far."""
+
+    netuid: int
+    subnet: Subnet
+    graph: Metagraph | None = None
+    book: dict[int, Standing] = field(default_factory=dict)
+    round: int = 0
+    permit_since_s: float | None = None
+    """Monotonic; None without a permit."""
+    weights_height: int = -1
+    """Of the last weights set; negative before the first."""
+    weighed_round: int = 0
+    """Newest round in the last weights set."""
+    trouble: str = ""
+
+    def targets(self, hotkey: str) -> Sequence[Neuron]:
+        """Miners to sample: everyone that publishes an address, except the validator itself."""
+        if self.graph is None:
+            return ()
+        return [n for n in self.graph.neurons if n.host is not None and n.hotkey != hotkey]
+
+
+class Validator:
+    """Runs until told to stop. What it cannot handle ends it: its supervisor starts it anew."""
+
+    def __init__(
+        self,
+        hotkey: str,
+        seats: Sequence[Seat],
+        chain: ChainPort,
+        caller: Caller,
+        ledger: Ledger,
+        config: ValidatorConfig | None = None,
+        *,
+        log: EventLog | None = None,
+        status: StatusFile | None = None,
+    ) -> None:
+        self._hotkey = hotkey
+        self._seats = seats
+        self._chain = chain
+        self._caller = caller
+        self._ledger = ledger
+        self._config = config or ValidatorConfig()
+        self._log = log or EventLog(None, "validator")
+        self._status = status or StatusFile(None)
+
+    async def run(self, stop: Stop) -> None:
+        """Validate until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._report())]
+            for seat in self._seats:
+                seat.book.update(self._ledger.book(seat.subnet.name))
+                seat.round = self._ledger.next_round(seat.subnet.name) - 1
+                seat.weighed_round = 0
+                tasks.append(group.create_task(self._follow(seat)))
+                tasks.append(group.create_task(self._sample(seat)))
+                tasks.append(group.create_task(self._weigh(seat)))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _follow(self, seat: Seat) -> None:
+        """Keep the seat's view of the chain fresh."""
+        while True:
+            try:
+                seat.graph = await self._chain.metagraph(seat.netuid)
+                me = seat.graph.neuron(self._hotkey)
+                if me is None or not me.permit:
+                    seat.permit_since_s = None
+                elif seat.permit_since_s is None:
+                    seat.permit_since_s = time.monotonic()
+                    self._log.emit("permit", subnet=seat.subnet.name, uid=me.uid)
+                self._settled(seat)
+            except (ChainAway, CallFailed) as error:
+                self._troubled(seat, error)
+            await asyncio.sleep(_FOLLOW_S)
+
+    async def _sample(self, seat: Seat) -> None:
+        """Round after round, as long as miners would answer."""
+        sampler = Sampler(
+            seat.subnet, self._caller, concurrency=self._config.concurrency, log=self._log
+        )
+        while True:
+            started_s = time.monotonic()
+            if seat.permit_since_s is not None and seat.targets(self._hotkey):
+                await self._round(seat, sampler)
+                took_s = time.monotonic() - started_s
+                await asyncio.sleep(max(0.0, self._config.round_s - took_s))
+            else:
+                await asyncio.sleep(_FOLLOW_S / 4)
+
+    async def _round(self, seat: Seat, sampler: Sampler) -> None:
+        """One round. An edge: a subnet that cannot make a challenge must not stop the others."""
+        name = seat.subnet.name
+        permit_age_s = time.monotonic() - (seat.permit_since_s or 0.0)
+        plan = Round(
+            number=seat.round + 1,
+            seed=secrets.token_bytes(32),
+            miners=seat.targets(self._hotkey),
+            lenient=permit_age_s < _NEW_PERMIT_S,
+        )
+        try:
+            samples = await sampler.run(plan)
+        except Exception as error:  # an author's code; logged, and the next round is another try
+            self._log.emit(
+                "challenge_failed", subnet=name, error=f"{type(error).__name__}: {error}"
+            )
+            return
+        self._ledger.add_round(
+            name, plan.number, plan.seed, seat.graph.height if seat.graph else 0, samples
+        )
+        for sample in samples:
+            record(seat.book, sample)
+        seat.round = plan.number
+        self._log.emit(
+            "round",
+            subnet=name,
+            round=plan.number,
+            seed=plan.seed.hex(),
+            scores={s.miner.uid: s.reason or round(s.score, 4) for s in samples},
+        )
+
+    async def _weigh(self, seat: Seat) -> None:
+        """Set weights twice per epoch, whenever there is a permit and something new to say."""
+        pause_s = self._config.retry_s
+        while True:
+            weights = self._due(seat)
+            if weights is None:
+                await asyncio.sleep(_FOLLOW_S / 4)
+                continue
+            height, number = (seat.graph.height if seat.graph else 0), seat.round
+            try:
+                await self._chain.set_weights(seat.netuid, weights)
+            except (ChainAway, CallFailed) as error:
+                self._troubled(seat, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._config.retry_most_s)
+                continue
+            pause_s = self._config.retry_s
+            seat.weights_height, seat.weighed_round = height, number
+            self._ledger.add_weights(seat.subnet.name, height, weights)
+            self._log.emit(
+                "weights", subnet=seat.subnet.name, height=height, round=number, weights=weights
+            )
+
+    def _due(self, seat: Seat) -> dict[int, float] | None:
+        """Weights to set now, or None."""
+        graph = seat.graph
+        if graph is None or seat.permit_since_s is None or seat.round == seat.weighed_round:
+            return None
+        wait_blocks = max(1, graph.tempo_blocks // 2)
+        if seat.weights_height >= 0 and graph.height - seat.weights_height < wait_blocks:
+            return None
+        holders = [neuron.identity for neuron in graph.neurons]
+        weights = weigh(current(seat.book, holders), self._config.policy)
+        return weights if any(weights.values()) else None
+
+    def _troubled(self, seat: Seat, error: ChainAway | CallFailed) -> None:
+        """Said once per kind of trouble: an absent node would fill the log."""
+        if seat.trouble != error.code:
+            self._log.emit(
+                "chain_trouble", subnet=seat.subnet.name, code=error.code, message=error.message
+            )
+        seat.trouble = error.code
+
+    def _settled(self, seat: Seat) -> None:
+        if seat.trouble == "chain_away":
+            self._log.emit("chain_back", subnet=seat.subnet.name)
+            seat.trouble = ""
+
+    async def _report(self) -> None:
+        while True:
+            self._status.write(
+                state="validating", subnets={seat.subnet.name: _state(seat) for seat in self._seats}
+            )
+            await asyncio.sleep(1.0)
+
+
+def _state(seat: Seat) -> dict[str, Any]:
+    return {
+        "netuid": seat.netuid,
+        "round": seat.round,
+        "permit": seat.permit_since_s is not None,
+        "weights_height": seat.weights_height,
+        "trouble": seat.trouble,
+        "scores": {
+            standing.miner.uid: {
+                "hotkey": standing.miner.hotkey,
+                "quality": standing.quality,
+                "samples": standing.samples,
+                "failures": standing.failures,
+                "latency_ms": standing.latency_ms,
+                "reason": standing.reason,
+            }
+            for standing in seat.book.values()
+        },
+    }
