@@ -1,0 +1,1 @@
+"""What tests need and subnet authors too: worlds, builders and conformance suites."""
