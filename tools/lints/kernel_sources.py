@@ -19,11 +19,11 @@ def check(tree: Tree) -> Iterator[Finding]:
         if _is_sourced(module):
             continue
         for node in module.body:
-            is_rule = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-            if is_rule and not _is_sourced(node):
-                yield Finding(
-                    path, node.lineno, f"{node.name} does not say where it is from: {_REMEDY}"
-                )
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if not _is_sourced(node):
+                message = f"{node.name} does not say where it is from"
+                yield Finding(path, node.lineno, f"{message}: {_REMEDY}")
 
 
 def _is_sourced(node: ast.Module | ast.FunctionDef) -> bool:
