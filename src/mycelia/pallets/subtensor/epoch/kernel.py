@@ -312,8 +312,7 @@ def bonds_alpha(moving_average_ppm: int) -> int:
 
 
 def moving_average(new: Matrix, old: Matrix, alpha: int) -> Matrix:
-    """The sum alpha new + (1 - alpha) old, each product rounded down; only what is positive is
-    kept.
+    """The sum alpha new + (1 - alpha) old, products rounded down; only what is positive stays.
 
     Source: epoch/math.rs::mat_ema_sparse
     """

@@ -1,0 +1,1 @@
+"""Emission: `kernel` says what is minted and how it is split, `pallet` mints and pays."""
