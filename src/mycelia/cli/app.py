@@ -1,0 +1,125 @@
+"""The commands of `mycelia`. Each imports what it needs when it runs, so that help stays quick."""
+
+# ruff: noqa: PLR0913, PLR0917 - a command has the flags that a person may need
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mycelia.primitives.errors import AppError
+
+app = typer.Typer(
+    name="mycelia",
+    help="A decentralized machine-learning network: chain, miners, validators, gateway.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Endpoint = Annotated[str, typer.Option(help="WebSocket of a node.")]
+Wallets = Annotated[Path, typer.Option(help="Folder of wallets.")]
+Wallet = Annotated[str, typer.Option(help="Name of the wallet whose hotkey this process uses.")]
+Log = Annotated[Path | None, typer.Option(help="File for events, one JSON object per line.")]
+Status = Annotated[Path | None, typer.Option(help="File for the newest state, as JSON.")]
+Models = Annotated[Path | None, typer.Option(help="Folder of models; the user's cache if absent.")]
+Subnets = Annotated[list[str], typer.Option("--subnet", help="NAME=NETUID; may be repeated.")]
+
+_ENDPOINT = "ws://127.0.0.1:9944"
+_WALLETS = Path(".mycelia/wallets")
+
+
+@app.command()
+def up(
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Folder of the network; an existing one resumes.")
+    ] = Path(".mycelia"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace the folder's network.")] = False,
+    seed: Annotated[
+        str | None, typer.Option(help="Make all keys from this text, for repeatable addresses.")
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Print lines instead of a live picture.")
+    ] = False,
+    until_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Exit with 0 after this many paid epochs.")
+    ] = None,
+    block_time: Annotated[float, typer.Option(min=0.1, help="Seconds between blocks.")] = 1.0,
+    tempo: Annotated[int, typer.Option(min=2, help="Blocks between epochs.")] = 20,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this subnet; repeat.")] = None,
+    rpc_port: Annotated[int, typer.Option(help="Port of the node's RPC.")] = 9944,
+    gateway_port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8080,
+) -> None:
+    """Run a whole network on this machine: real models, real pay, a live view."""
+    from mycelia.cli.up.plan import Options
+    from mycelia.cli.up.run import run
+    from mycelia.subnets import REGISTRY
+
+    options = Options(
+        folder=directory.resolve(),
+        fresh=fresh,
+        seed=seed,
+        headless=headless,
+        until_epochs=until_epochs,
+        block_time_s=block_time,
+        tempo_blocks=tempo,
+        only=frozenset(only or ()),
+        rpc_port=rpc_port,
+        gateway_port=gateway_port,
+    )
+    raise typer.Exit(run(options, REGISTRY))
+
+
+@app.command()
+def miner(
+    subnet: Annotated[str, typer.Argument(help="Name of the subnet.")],
+    variant: Annotated[str, typer.Argument(help="Which of the subnet's miners to run.")],
+    netuid: Annotated[int, typer.Option(help="The subnet's number on the chain.")],
+    wallet: Wallet,
+    wallets: Wallets = _WALLETS,
+    endpoint: Endpoint = _ENDPOINT,
+    host: Annotated[str, typer.Option(help="Address to serve on and to publish.")] = "127.0.0.2",
+    port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 0,
+    gateway: Annotated[
+        list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")
+    ] = None,
+    log: Log = None,
+    status: Status = None,
+    models: Models = None,
+) -> None:
+    """Serve a subnet's work to its validators."""
+    from mycelia.cli.processes import Station, run_miner
+
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models)
+    run_miner(station, subnet, variant, netuid, (host, port), frozenset(gateway or ()))
+
+
+@app.command()
+def validator(
+    subnet: Subnets,
+    wallet: Wallet,
+    wallets: Wallets = _WALLETS,
+    endpoint: Endpoint = _ENDPOINT,
+    ledger: Annotated[Path, typer.Option(help="SQLite file of samples.")] = Path("ledger.sqlite"),
+    round_seconds: Annotated[float, typer.Option(help="Between two rounds of a subnet.")] = 5.0,
+    log: Log = None,
+    status: Status = None,
+    models: Models = None,
+) -> None:
+    """Judge the miners of one or more subnets and set their weights."""
+    from mycelia.cli.processes import Station, run_validator
+
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models)
+    run_validator(station, netuids(subnet), ledger, round_seconds)
+
+
+def netuids(words: list[str]) -> dict[str, int]:
+    """Parse NAME=NETUID words. Raises AppError on any other form."""
+    pairs = [word.partition("=") for word in words]
+    if any(not name or not number.isdigit() for name, _, number in pairs):
+        raise AppError(
+            "bad_subnet", f"{' '.join(words)!r} is not a list of NAME=NETUID.", "Try text=1."
+        )
+    return {name: int(number) for name, _, number in pairs}

@@ -1,0 +1,97 @@
+"""The command line of each process that a network consists of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from mycelia.cli.processes import one_thread_each
+from mycelia.cli.up.plan import GATEWAY, HOST, NODE, MinerPlan, Plan, Record
+from mycelia.cli.up.supervisor import Program
+from mycelia.neuron.chain import sdk_environment
+
+_COMMAND = (sys.executable, "-m", "mycelia.cli")
+_MINER_NICE = 5
+
+
+def node(plan: Plan) -> Program:
+    """The chain."""
+    options = plan.options
+    return _program(
+        plan,
+        NODE,
+        (
+            *("node", "--dev", "--genesis", str(plan.folder.genesis)),
+            *("--base-path", str(plan.folder.node)),
+            *("--rpc-port", str(options.rpc_port)),
+            *("--block-time", str(options.block_time_s)),
+        ),
+    )
+
+
+def miner(plan: Plan, record: Record, who: MinerPlan, gateway_hotkey: str) -> Program:
+    """One miner."""
+    return _program(
+        plan,
+        who.name,
+        (
+            *("miner", who.subnet, who.variant),
+            *("--netuid", str(record.netuids[who.subnet])),
+            *("--host", HOST, "--port", str(record.ports[who.name])),
+            *("--gateway", gateway_hotkey),
+            *_station(plan, who.name),
+        ),
+        nice=_MINER_NICE,
+    )
+
+
+def validator(plan: Plan, record: Record, name: str) -> Program:
+    """One validator, on every subnet of the plan."""
+    return _program(
+        plan,
+        name,
+        (
+            "validator",
+            *_subnets(plan, record.netuids),
+            *("--ledger", str(plan.folder.ledgers / f"{name}.sqlite")),
+            *_station(plan, name),
+        ),
+        nice=_MINER_NICE,
+    )
+
+
+def gateway(plan: Plan, record: Record) -> Program:
+    """The door for consumers."""
+    return _program(
+        plan,
+        GATEWAY,
+        (
+            "gateway",
+            *_subnets(plan, record.netuids),
+            *("--port", str(plan.options.gateway_port)),
+            *_station(plan, GATEWAY),
+        ),
+    )
+
+
+def _program(plan: Plan, name: str, arguments: tuple[str, ...], *, nice: int = 0) -> Program:
+    environment = one_thread_each() | sdk_environment(plan.folder.sdk)
+    return Program(name, (*_COMMAND, *arguments), environment, nice)
+
+
+def _subnets(plan: Plan, netuids: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(
+        word
+        for subnet in plan.subnets
+        for word in ("--subnet", f"{subnet.name}={netuids[subnet.name]}")
+    )
+
+
+def _station(plan: Plan, name: str) -> tuple[str, ...]:
+    folder = plan.folder
+    return (
+        *("--endpoint", plan.options.endpoint),
+        *("--wallets", str(folder.wallets), "--wallet", name),
+        *("--log", str(folder.logs / f"{name}.jsonl")),
+        *("--status", str(folder.status(name))),
+    )

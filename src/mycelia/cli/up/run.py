@@ -1,0 +1,241 @@
+"""Runs a network from its plan: claims what it needs, starts processes, sets up the chain, watches.
+
+Whatever ends it -- a signal, a failure, the wanted number of epochs -- nothing is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from mycelia.cli.up import programs, view
+from mycelia.cli.up.bootstrap import (
+    Bootstrap,
+    Wallets,
+    endowments,
+    made_wallets,
+    node_answers,
+)
+from mycelia.cli.up.plan import GATEWAY, SUDO, VALIDATORS, Options, Plan, Record, planned
+from mycelia.cli.up.plan import HOST as MINER_HOST
+from mycelia.cli.up.ports import assigned, demand_free, locked
+from mycelia.cli.up.supervisor import Supervisor
+from mycelia.cli.up.watch import Snapshot, Watch
+from mycelia.models import ModelStore
+from mycelia.neuron.chain import Chain, ChainAway
+from mycelia.neuron.events import EventLog
+from mycelia.neuron.subnet import Spec
+from mycelia.primitives.errors import AppError
+
+NODE_LIMIT_S = 30.0
+FIRST_EPOCH_LIMIT_S = 240.0
+_LOOK_S = 1.0
+_STALL_S = 120.0
+_STALL_EPOCHS = 6
+
+
+def run(options: Options, registry: Mapping[str, Spec]) -> int:
+    """Run a network until it is told to stop; the exit status. Raises AppError."""
+    started_s = time.monotonic()
+    console = view.console(options)
+    plan = planned(options, registry)
+    with locked(options.folder):
+        demand_free("127.0.0.1", options.rpc_port, "--rpc-port", "node's RPC")
+        demand_free("127.0.0.1", options.gateway_port, "--gateway-port", "gateway")
+        plan.folder.make(fresh=options.fresh)
+        record = plan.folder.load(options.seed)
+        fetch_models(plan, registry, console)
+        wallets = made_wallets(plan, options.seed)
+        _write_genesis(plan, wallets)
+        names = tuple(miner.name for miner in plan.miners)
+        record = replace(
+            record, ports={**record.ports, **assigned(MINER_HOST, names, record.ports)}
+        )
+        plan.folder.save(record)
+        return asyncio.run(_Network(plan, wallets, record, console, started_s).run())
+
+
+def fetch_models(plan: Plan, registry: Mapping[str, Spec], console: Console) -> None:
+    """Find, download or make every model of the plan's subnets, showing progress."""
+    store = ModelStore()
+    wanted = dict.fromkeys(
+        model for subnet in plan.subnets for model in registry[subnet.name].models
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, object] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        for name in wanted:
+            store.ensure(name, tell)
+
+
+def _write_genesis(plan: Plan, wallets: Wallets) -> None:
+    """Who has what at the start; written once, since a chain has one genesis."""
+    path = plan.folder.genesis
+    if path.exists():
+        return
+    genesis = {
+        "sudo": wallets[SUDO].coldkey.ss58_address,
+        "balances_rao": {who: str(rao) for who, rao in endowments(plan, wallets).items()},
+    }
+    scratch = path.with_suffix(".new")
+    scratch.write_text(json.dumps(genesis, indent=2), encoding="utf-8")
+    scratch.replace(path)
+
+
+@dataclass
+class _Network:
+    """A network between its start and its stop."""
+
+    plan: Plan
+    wallets: Wallets
+    record: Record
+    console: Console
+    started_s: float
+
+    async def run(self) -> int:
+        folder = self.plan.folder
+        self.log = EventLog(folder.logs / "up.jsonl", "up")
+        self.supervisor = Supervisor(folder.logs, log=self.log)
+        self.chain = Chain(self.plan.options.endpoint, sdk_folder=folder.sdk)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        work = asyncio.create_task(self._work())
+        stopped = asyncio.create_task(stop.wait())
+        failed = asyncio.create_task(self.supervisor.gave_up.wait())
+        try:
+            await asyncio.wait({work, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            if failed.done():
+                raise self.supervisor.failure()
+            return 0 if self.plan.options.until_epochs is None else 130
+        finally:
+            for task in (work, stopped, failed):
+                task.cancel()
+            await asyncio.gather(work, stopped, failed, return_exceptions=True)
+            await self.supervisor.stop()
+            await self.chain.close()
+            self.log.emit("stopped")
+
+    async def _work(self) -> int:
+        """Everything from the first process to the last wanted epoch."""
+        options, folder = self.plan.options, self.plan.folder
+        self._tell("starting the node")
+        await self.supervisor.start(programs.node(self.plan))
+        try:
+            await node_answers(self.chain, NODE_LIMIT_S)
+        except TimeoutError as error:
+            raise AppError(
+                "node_silent",
+                f"The node did not answer within {NODE_LIMIT_S:g} s:"
+                f" {self.supervisor.last_words('node') or 'no output'}",
+                f"See {folder.logs / 'node.out'}.",
+            ) from error
+        bootstrap = Bootstrap(
+            self.plan, self.wallets, self.chain, self.record, self.log, self._tell
+        )
+        await bootstrap.create()
+        # Loading models and settling accounts take about as long: side by side.
+        await asyncio.gather(self._start_neurons(bootstrap.record), bootstrap.set_up())
+        self._tell("waiting for the first paid epoch")
+        names = {wallet.hotkey.ss58_address: name for name, wallet in self.wallets.items()}
+        watch = Watch(self.plan, self.chain, self.supervisor, bootstrap.record.netuids, names)
+        with self._shown() as show:
+            await self._until_paid(watch, 1, FIRST_EPOCH_LIMIT_S, show)
+            took_s = time.monotonic() - self.started_s
+            self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
+            self._tell(f"first paid epoch after {took_s:.1f} s")
+            self._tell(view.curl_line(options))
+            await bootstrap.set_tempo(options.tempo_blocks)
+            limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
+            epochs = 2
+            while options.until_epochs is None or epochs <= options.until_epochs:
+                await self._until_paid(watch, epochs, limit_s, show)
+                epochs += 1
+        self._tell(f"{options.until_epochs} paid epochs reached")
+        return 0
+
+    async def _start_neurons(self, record: Record) -> None:
+        gateway_hotkey = self.wallets[GATEWAY].hotkey.ss58_address
+        for miner in self.plan.miners:
+            await self.supervisor.start(programs.miner(self.plan, record, miner, gateway_hotkey))
+        for name in VALIDATORS:
+            await self.supervisor.start(programs.validator(self.plan, record, name))
+        await self.supervisor.start(programs.gateway(self.plan, record))
+
+    async def _until_paid(
+        self, watch: Watch, epochs: int, limit_s: float, show: Callable[[Snapshot], None]
+    ) -> None:
+        """Watch until every subnet has had this many paid epochs. Raises AppError if none comes."""
+        ends_s = time.monotonic() + limit_s
+        while True:
+            try:
+                snapshot = await watch.look()
+            except ChainAway as error:
+                self.log.emit("chain_trouble", message=error.message)
+            else:
+                show(snapshot)
+                if snapshot.paid_epochs >= epochs:
+                    return
+            if time.monotonic() > ends_s and self.plan.options.until_epochs is not None:
+                raise self._stalled(epochs, limit_s)
+            await asyncio.sleep(min(_LOOK_S, self.plan.options.block_time_s))
+
+    def _stalled(self, epochs: int, limit_s: float) -> AppError:
+        down = [name for name, child in self.supervisor.children.items() if child.pid is None]
+        return AppError(
+            "stalled",
+            f"Paid epoch {epochs} did not come within {limit_s:g} s"
+            + (f"; not running: {', '.join(down)}." if down else "."),
+            f"The processes' logs are in {self.plan.folder.logs}.",
+        )
+
+    def _shown(self) -> _Display:
+        return _Display(self.plan.options, self.console)
+
+    def _tell(self, message: str) -> None:
+        self.log.emit("up", message=message)
+        self.console.print(message, markup=False)
+
+
+class _Display:
+    """Shows snapshots: a picture that stays in place on a terminal, lines elsewhere."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._before: Snapshot | None = None
+        live = not options.headless and console.is_terminal
+        self._live = Live(console=console, auto_refresh=False) if live else None
+
+    def __enter__(self) -> Callable[[Snapshot], None]:
+        (self._live or nullcontext()).__enter__()
+        return self._show
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _show(self, snapshot: Snapshot) -> None:
+        if self._live:
+            self._live.update(view.picture(snapshot, self._options), refresh=True)
+        else:
+            for line in view.lines(self._before, snapshot):
+                self._console.print(line, markup=False)
+        self._before = snapshot

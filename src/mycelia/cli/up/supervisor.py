@@ -1,0 +1,203 @@
+"""Keeps processes running: starts them, restarts those that end, and leaves none behind.
+
+Each process leads a group of its own, so that a signal from the terminal reaches the supervisor
+alone and a stop reaches everything the process has started. If the supervisor itself is killed,
+the kernel kills its children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from mycelia.neuron.events import EventLog
+from mycelia.primitives.errors import AppError
+
+_PR_SET_PDEATHSIG = 1
+_STOP_S = 3.0
+_OUTPUT_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process to keep running."""
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the supervisor's own."""
+    nice: int = 0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When to restart, and when to give up. Times in seconds."""
+
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 10.0
+    healthy_s: float = 20.0
+    """A process that lived this long failed by chance: the count starts anew."""
+    attempts: int = 6
+    """Short lives in a row before it is given up."""
+
+
+@dataclass
+class Child:
+    """A program's present life."""
+
+    program: Program
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+    last_exit: int | None = None
+    given_up: bool = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process, if one runs."""
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+
+class Supervisor:
+    """Owns the processes of one network."""
+
+    def __init__(
+        self, logs: Path, *, log: EventLog | None = None, patience: Patience | None = None
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self.gave_up = asyncio.Event()
+        """Set when some process failed too often; `failure` says which and why."""
+        self._logs = logs
+        self._log = log or EventLog(None, "up")
+        self._patience = patience or Patience()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self, program: Program) -> Child:
+        """Start a program and keep it running. Raises AppError if it cannot be started at all."""
+        child = Child(program)
+        self.children[program.name] = child
+        try:
+            await self._spawn(child)
+        except OSError as error:
+            raise AppError(
+                "cannot_start", f"{program.name} cannot be started: {error}.", "Check its command."
+            ) from error
+        self._keepers.append(asyncio.create_task(self._keep(child)))
+        return child
+
+    def failure(self) -> AppError:
+        """Why a process was given up, with the last words of its output."""
+        child = next(child for child in self.children.values() if child.given_up)
+        name = child.program.name
+        return AppError(
+            "process_failed",
+            f"{name} failed {self._patience.attempts} times in a row"
+            f" (exit {child.last_exit}): {self.last_words(name) or 'no output'}",
+            f"The whole output is in {self._output_path(name)}.",
+        )
+
+    def last_words(self, name: str) -> str:
+        """The last line that a process wrote."""
+        try:
+            with self._output_path(name).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+                lines = file.read().decode(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+    async def stop(self, limit_s: float = _STOP_S) -> None:
+        """Ask every process to end, and end whatever is left after `limit_s` seconds."""
+        self._stopping = True
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        living = [child.process for child in self.children.values() if child.process]
+        for process in living:
+            _signal_group(process, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(*(process.wait() for process in living))
+        for process in living:
+            # Also where the leader has ended: what it started may have stayed.
+            _signal_group(process, signal.SIGKILL)
+        await asyncio.gather(*(process.wait() for process in living))
+
+    async def _keep(self, child: Child) -> None:
+        patience, short_lives = self._patience, 0
+        while True:
+            started_s = time.monotonic()
+            process = child.process
+            if process is None:
+                return
+            child.last_exit = await process.wait()
+            _signal_group(process, signal.SIGKILL)
+            lived_s = time.monotonic() - started_s
+            short_lives = 0 if lived_s > patience.healthy_s else short_lives + 1
+            self._log.emit(
+                "process_ended",
+                name=child.program.name,
+                exit=child.last_exit,
+                lived_s=round(lived_s, 1),
+            )
+            if short_lives >= patience.attempts:
+                child.given_up = True
+                self.gave_up.set()
+                return
+            pause_s = patience.first_pause_s * 2 ** max(0, short_lives - 1)
+            await asyncio.sleep(min(pause_s, patience.longest_pause_s))
+            child.restarts += 1
+            await self._spawn(child)
+
+    async def _spawn(self, child: Child) -> None:
+        program = child.program
+        with self._output(program.name) as output:
+            child.process = await asyncio.create_subprocess_exec(
+                *program.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **program.environment},
+                start_new_session=True,
+                preexec_fn=_before_exec(program.nice),
+            )
+        self._log.emit("process_started", name=program.name, pid=child.process.pid)
+
+    def _output_path(self, name: str) -> Path:
+        return self._logs / f"{name}.out"
+
+    def _output(self, name: str) -> IO[bytes]:
+        path = self._output_path(name)
+        if path.exists() and path.stat().st_size > _OUTPUT_BYTES:
+            path.replace(path.with_suffix(".1.out"))
+        return path.open("ab")
+
+
+def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _before_exec(nice: int) -> Callable[[], None]:
+    """What a child does between fork and exec: no allocation beyond this, no imports."""
+    parent = os.getpid()
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+        if nice:
+            os.nice(nice)
+
+    return prepare

@@ -1,0 +1,112 @@
+"""How a snapshot looks: as a live picture for a terminal, as lines for a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mycelia.cli.up.plan import Options
+from mycelia.cli.up.watch import Row, Snapshot, SubnetState
+
+_COLOURS = {"honest": "green", "cheat": "red", "validator": "cyan", "owner": "dim"}
+
+
+def picture(snapshot: Snapshot, options: Options, message: str = "") -> RenderableType:
+    """Everything on one screen."""
+    head = Text.assemble(
+        ("mycelia ", "bold"),
+        f" block {snapshot.height:,}   issuance {amount(snapshot.issuance_rao)} TAO"
+        f"   paid epochs {snapshot.paid_epochs}",
+    )
+    if snapshot.restarts:
+        head.append(f"   restarts {snapshot.restarts}", "yellow")
+    foot = Text(message, "dim") if message else Text()
+    return Group(
+        head,
+        *(_table(subnet) for subnet in snapshot.subnets),
+        Text(curl_line(options), "bold"),
+        foot,
+    )
+
+
+def lines(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
+    """What changed that a log should say: one line per paid epoch of a subnet."""
+    for index, subnet in enumerate(now.subnets):
+        if before is not None and before.subnets[index].paid_epochs == subnet.paid_epochs:
+            continue
+        if subnet.paid_epochs == 0:
+            continue
+        pay = ", ".join(
+            f"{row.name} {row.incentive:.3f}" for row in subnet.rows if row.role in _PAID_ROLES
+        )
+        yield (
+            f"block {now.height}: {subnet.name} (netuid {subnet.netuid}) paid epoch"
+            f" {subnet.paid_epochs}; issuance {amount(now.issuance_rao)} TAO; incentive: {pay}"
+        )
+
+
+def curl_line(options: Options) -> str:
+    """A request that a person can paste into a shell."""
+    body = (
+        '{"model":"smollm2-135m-instruct","stream":true,'
+        '"messages":[{"role":"user","content":"What is mycelium?"}]}'
+    )
+    return (
+        f"curl -N http://127.0.0.1:{options.gateway_port}/v1/chat/completions"
+        f" -H 'content-type: application/json' -d '{body}'"
+    )
+
+
+def amount(rao: int) -> str:
+    """Whole and three decimals, rounded toward zero."""
+    sign, rao = ("-", -rao) if rao < 0 else ("", rao)
+    return f"{sign}{rao // 10**9:,}.{rao % 10**9 // 10**6:03d}"
+
+
+def console(options: Options) -> Console:
+    """Where everything is shown; plain where there is no terminal."""
+    return Console(highlight=False, soft_wrap=options.headless)
+
+
+_PAID_ROLES = ("honest", "cheat")
+
+
+def _table(subnet: SubnetState) -> Table:
+    table = Table(
+        title=(
+            f"{subnet.name}   netuid {subnet.netuid}   emission"
+            f" {amount(subnet.alpha_emission_rao)} alpha"
+            f" + {amount(subnet.tao_emission_rao)} TAO per block"
+            f"   alpha at {subnet.alpha_price:.4f} TAO"
+            f"   next epoch in {subnet.blocks_to_epoch} of {subnet.tempo_blocks} blocks"
+        ),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        expand=True,
+    )
+    table.add_column("neuron", ratio=3)
+    for heading in ("uid", "score", "incentive", "dividends", "earned", "requests"):
+        table.add_column(heading, justify="right", ratio=1)
+    table.add_column("", ratio=2)
+    order = {"honest": 0, "cheat": 1, "validator": 2, "owner": 3}
+    for row in sorted(subnet.rows, key=lambda row: (order[row.role], -row.incentive, row.name)):
+        table.add_row(*_cells(row), style=None if row.running else "strike dim")
+    return table
+
+
+def _cells(row: Row) -> tuple[RenderableType, ...]:
+    return (
+        Text(row.name, _COLOURS[row.role]),
+        "" if row.uid is None else str(row.uid),
+        "" if row.score is None else f"{row.score:.3f}",
+        f"{row.incentive:.4f}" if row.role in _PAID_ROLES else "",
+        f"{row.dividends:.4f}" if row.role == "validator" else "",
+        amount(row.earned_rao),
+        "" if row.requests is None else f"{row.requests:,}",
+        Text(row.note if row.running else "restarting", "dim"),
+    )
