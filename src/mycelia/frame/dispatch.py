@@ -44,10 +44,11 @@ class Error(DispatchError):
     """One cause of failure of a pallet's calls. Subclass with `index=`; the docstring is the metadata's text."""
 
     index: ClassVar[int] = -1
+    wire_name: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, index: int) -> None:
+    def __init_subclass__(cls, *, index: int, name: str = "") -> None:
         super().__init_subclass__()
-        cls.index = index
+        cls.index, cls.wire_name = index, name or cls.__name__
 
 
 def ensure(condition: object, error: type[DispatchError]) -> None:
@@ -101,7 +102,18 @@ class TokenErrorCase(Enumeration, path="sp_runtime::TokenError"):
 
 
 for _index, _name in enumerate(
-    ["FundsUnavailable", "OnlyProvider", "BelowMinimum", "CannotCreate", "UnknownAsset", "Frozen", "Unsupported", "CannotCreateHold", "NotExpendable", "Blocked"]
+    [
+        "FundsUnavailable",
+        "OnlyProvider",
+        "BelowMinimum",
+        "CannotCreate",
+        "UnknownAsset",
+        "Frozen",
+        "Unsupported",
+        "CannotCreateHold",
+        "NotExpendable",
+        "Blocked",
+    ]
 ):
     type(_name, (TokenErrorCase,), {"__doc__": None}, index=_index)
 

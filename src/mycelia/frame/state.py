@@ -25,11 +25,11 @@ class Journal(Protocol):
 
 @dataclass(frozen=True)
 class Told:
-    """One event: the wire name of its pallet, the event, and the extrinsic it belongs to (None outside of one)."""
+    """One event: the wire name of its pallet, the event, and when in the block it was told."""
 
     pallet: str
     event: Any
-    extrinsic: int | None
+    phase: Any
 
 
 class State:
@@ -40,12 +40,12 @@ class State:
         self.get, self.put, self.delete = journal.get, journal.put, journal.delete
         self.contains, self.keys = journal.contains, journal.keys
         self.told: list[Told] = []
-        self.extrinsic: int | None = None
-        """Index of the extrinsic being applied; None in hooks."""
+        self.phase: Any = None
+        """When in the block we are; the executor sets it."""
 
     def deposit(self, pallet: str, event: Any) -> None:
         """Append an event to the block's log."""
-        self.told.append(Told(pallet, event, self.extrinsic))
+        self.told.append(Told(pallet, event, self.phase))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -58,3 +58,13 @@ class State:
             del self.told[events:]
             raise
         self.journal.release(mark)
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Run a view: whatever it changes is undone."""
+        mark, events = self.journal.mark(), len(self.told)
+        try:
+            yield
+        finally:
+            self.journal.rollback(mark)
+            del self.told[events:]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Generic, Protocol, Self, TypeVar, overload
 
 from mycelia.codec import Scale, scale
@@ -73,9 +74,6 @@ class StorageSpec:
     doc: str
     prefix: bytes
 
-    def default_bytes(self) -> bytes:
-        return b"\0" if self.optional else scale(self.value).encode(self.default)
-
 
 def camel_case(name: str) -> str:
     """`total_dripped` becomes `TotalDripped`."""
@@ -128,10 +126,13 @@ class Item:
 class _Cell:
     """Handle of a plain value."""
 
-    __slots__ = ("default", "key", "scale", "state")
+    def __init__(self, state: StateAccess, key: bytes, of: Any, default: Any) -> None:
+        self.state, self.key, self.of, self.default = state, key, of, default
 
-    def __init__(self, state: StateAccess, key: bytes, codec: Scale[Any], default: Any) -> None:
-        self.state, self.key, self.scale, self.default = state, key, codec, default
+    @cached_property
+    def scale(self) -> Scale[Any]:
+        # On first use: the codec of the event log is known only to a whole runtime.
+        return scale(self.of)
 
     def get(self) -> Any:
         found = self.state.get(self.key, self.scale)
@@ -146,7 +147,7 @@ class _Cell:
 
 class _PlainItem(Item):
     def bind(self, state: StateAccess, prefix: bytes) -> _Cell:
-        return _Cell(state, prefix, scale(self.value), self.default)
+        return _Cell(state, prefix, self.value, self.default)
 
     def __set__(self, owner: StorageOwner, value: Any) -> None:
         owner.handles[self.attribute].set(value)

@@ -1,0 +1,17 @@
+"""Slots. Clients read the block time from here: a slot of 250 ms tells them that the chain runs fast."""
+
+from __future__ import annotations
+
+
+from mycelia.codec import U64, Bytes32
+from mycelia.frame import Constant, Pallet, State, Value
+
+
+class Aura(Pallet, name="Aura"):
+    """Slots, and who may author."""
+
+    authorities = Value(tuple[Bytes32, ...], default=(), doc="Keys that may author blocks.")
+    current_slot = Value(U64, default=U64(0), doc="Slot of the current block.")
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)

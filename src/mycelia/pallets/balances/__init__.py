@@ -1,0 +1,5 @@
+"""TAO on accounts."""
+
+from mycelia.pallets.balances.pallet import Balances
+
+__all__ = ["Balances"]

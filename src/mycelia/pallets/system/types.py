@@ -1,0 +1,91 @@
+"""Stored values of System."""
+
+from __future__ import annotations
+
+from mycelia.codec import U32, U128, Bytes4, Compact, Enumeration, Record
+from mycelia.primitives import Tao
+
+
+class ExtraFlags(Record, path="pallet_balances::types::ExtraFlags", tuple_like=True):
+    """Bits about an account's balance; the top one says that its reserves follow the current rules."""
+
+    bits: U128 = U128(1 << 127)
+
+
+class AccountData(Record, path="pallet_balances::types::AccountData"):
+    """The balance of an account, in rao."""
+
+    free: Tao = Tao(0)
+    reserved: Tao = Tao(0)
+    frozen: Tao = Tao(0)
+    flags: ExtraFlags = ExtraFlags()
+
+
+class AccountInfo(Record, path="frame_system::AccountInfo"):
+    """Nonce, reference counts and balance. `providers` is 1 while the account exists."""
+
+    nonce: U32 = U32(0)
+    consumers: U32 = U32(0)
+    providers: U32 = U32(0)
+    sufficients: U32 = U32(0)
+    data: AccountData = AccountData()
+
+
+class Phase(Enumeration, path="frame_system::Phase"):
+    """When in a block an event was told."""
+
+
+class ApplyExtrinsic(Phase, index=0, tuple_like=True):
+    extrinsic: U32
+
+
+class Finalization(Phase, index=1):
+    pass
+
+
+class Initialization(Phase, index=2):
+    pass
+
+
+class DigestItem(Enumeration, path="sp_runtime::generic::digest::DigestItem"):
+    """An entry of a header's digest."""
+
+
+class Other(DigestItem, index=0, tuple_like=True):
+    data: bytes
+
+
+class Consensus(DigestItem, index=4, tuple_like=True):
+    engine: Bytes4
+    data: bytes
+
+
+class Seal(DigestItem, index=5, tuple_like=True):
+    engine: Bytes4
+    data: bytes
+
+
+class PreRuntime(DigestItem, index=6, tuple_like=True):
+    engine: Bytes4
+    data: bytes
+
+
+class RuntimeEnvironmentUpdated(DigestItem, index=8):
+    pass
+
+
+class Digest(Record, path="sp_runtime::generic::digest::Digest"):
+    """A header's digest."""
+
+    logs: tuple[DigestItem, ...] = ()
+
+
+class EventRecords:
+    """Stands for the block's event log, whose codec only the whole runtime determines."""
+
+
+class LastUpgrade(Record, path="frame_system::LastRuntimeUpgradeInfo"):
+    """The runtime version that ran last."""
+
+    spec_version: Compact[U32]
+    spec_name: str

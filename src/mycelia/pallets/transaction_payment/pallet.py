@@ -1,0 +1,119 @@
+"""Fees: by weight and length, taken before the call and not given back when it fails.
+
+Fees leave circulation. Units: rao throughout; weights in picoseconds of the reference machine.
+Source: subtensor 425, pallets/transaction-fee (500,000 ppb of the weight, 1 rao a byte).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mycelia.codec import U8, U32, U128, Enumeration, Record
+from mycelia.frame import Constant, Event, Pallet, State, Value, Weight
+from mycelia.frame.dispatch import DispatchClass
+from mycelia.primitives import AccountId, Tao
+
+WEIGHT_FEE_PPB = 500_000
+BYTE_FEE_RAO = 1
+BASE_WEIGHT = 108_157_000
+"""Picoseconds that every extrinsic costs before its call runs."""
+
+
+class Currency(Protocol):
+    """Where fees come from."""
+
+    def free_balance(self, who: AccountId) -> Tao: ...
+    def withdraw(self, who: AccountId, amount: Tao, *, keep_alive: bool = True) -> None: ...
+
+
+class Sink(Protocol):
+    """Is told of money that leaves circulation."""
+
+    def recycled(self, amount: Tao) -> None: ...
+
+
+class TransactionFeePaid(Event, index=0):
+    """A fee was paid."""
+
+    who: AccountId
+    actual_fee: Tao
+    tip: Tao
+
+
+class FeeReleases(Enumeration, path="pallet_transaction_payment::Releases"):
+    """Layouts this pallet has had."""
+
+
+class V1Ancient(FeeReleases, index=0):
+    pass
+
+
+class V2(FeeReleases, index=1):
+    pass
+
+
+class RuntimeDispatchInfo(Record, path="pallet_transaction_payment::types::RuntimeDispatchInfo"):
+    """What an extrinsic would cost: weight, class, fee in rao."""
+
+    weight: Weight
+    class_: DispatchClass
+    partial_fee: Tao
+
+
+class InclusionFee(Record, path="pallet_transaction_payment::types::InclusionFee"):
+    """Parts of a fee, in rao."""
+
+    base_fee: Tao
+    len_fee: Tao
+    adjusted_weight_fee: Tao
+
+
+class FeeDetails(Record, path="pallet_transaction_payment::types::FeeDetails"):
+    """A fee by its parts; None for extrinsics that pay none."""
+
+    inclusion_fee: InclusionFee | None
+    tip: Tao = Tao(0)
+
+
+class TransactionPayment(Pallet, name="TransactionPayment"):
+    """Fees."""
+
+    events = (TransactionFeePaid,)
+
+    operational_fee_multiplier = Constant(U8, U8(5), doc="Weight of a tip in operational priority.")
+
+    next_fee_multiplier = Value(
+        U128, default=U128(10**18), doc="Factor on weight fees, 10^18 is one."
+    )
+    storage_version = Value(FeeReleases, default=V2(), doc="Layout of this pallet.")
+
+    currency: Currency
+    sink: Sink
+
+    def __init__(self, state: State, *, currency: Currency, sink: Sink) -> None:
+        super().__init__(state, currency=currency, sink=sink)
+
+    def fee(self, weight: Weight, length_bytes: int) -> InclusionFee:
+        """The fee of an extrinsic by its parts, each rounded down."""
+        base = BASE_WEIGHT * WEIGHT_FEE_PPB // 10**9
+        by_weight = weight.ref_time * WEIGHT_FEE_PPB // 10**9
+        return InclusionFee(Tao(base), Tao(length_bytes * BYTE_FEE_RAO), Tao(by_weight))
+
+    def total_fee(self, weight: Weight, length_bytes: int) -> Tao:
+        """The whole fee of an extrinsic without tip, in rao."""
+        parts = self.fee(weight, length_bytes)
+        return Tao(parts.base_fee + parts.len_fee + parts.adjusted_weight_fee)
+
+    def can_pay(self, who: AccountId, amount: Tao) -> bool:
+        """Whether an account can pay a fee."""
+        return self.currency.free_balance(who) >= amount
+
+    def charge(self, who: AccountId, fee: Tao, tip: Tao) -> None:
+        """Take fee and tip out of circulation. The account may end with it."""
+        if fee + tip:
+            self.currency.withdraw(who, Tao(fee + tip), keep_alive=False)
+            self.sink.recycled(Tao(fee + tip))
+
+    def tell(self, who: AccountId, fee: Tao, tip: Tao) -> None:
+        """Tell what was paid, after the call's own events."""
+        self.deposit(TransactionFeePaid(who, Tao(fee + tip), tip))

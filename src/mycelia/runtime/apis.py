@@ -1,0 +1,114 @@
+"""Runtime APIs that belong to no pallet: version, metadata, nonces, fees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mycelia.codec import U32, DecodeError, Scale, scale
+from mycelia.codec.scale import BYTES, Field, TypeShape, take_compact
+from mycelia.frame import ViewSpec, view
+from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
+from mycelia.frame import dispatch as d
+from mycelia.primitives import AccountId, Tao
+from mycelia.runtime.version import VERSION, RuntimeVersion
+
+if TYPE_CHECKING:
+    from mycelia.runtime.executor import Runtime
+
+
+class ApiNotFound(Exception):
+    """This runtime has no such API method."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Exported method {name} is not found")
+        self.name = name
+
+
+class OpaqueExtrinsic:
+    """Stands for an extrinsic given to an API: its own bytes, length prefix included."""
+
+
+class _OpaqueScale(Scale[bytes]):
+    min_bytes = 1
+
+    def put(self, value: bytes, out: bytearray) -> None:
+        out += value
+
+    def take(self, data: bytes, at: int) -> tuple[bytes, int]:
+        length, start = take_compact(data, at)
+        if start + length > len(data):
+            raise DecodeError("the extrinsic is cut off.")
+        return bytes(data[at : start + length]), start + length
+
+    def shape(self) -> TypeShape:
+        path = ("sp_runtime", "generic", "unchecked_extrinsic", "OpaqueExtrinsic")
+        return TypeShape("composite", path, fields=(Field(None, BYTES),))
+
+
+class CoreApis:
+    """APIs every runtime has."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    @classmethod
+    def specs(cls) -> tuple[ViewSpec, ...]:
+        """The APIs declared here."""
+        return tuple(m._view for m in vars(cls).values() if hasattr(m, "_view"))
+
+    @view(api="Core")
+    def version(self) -> RuntimeVersion:
+        """Which rules these are."""
+        return VERSION
+
+    @view(api="Metadata")
+    def metadata(self) -> bytes:
+        """Metadata 14."""
+        return self._runtime.metadata(14)
+
+    @view(api="Metadata")
+    def metadata_at_version(self, version: U32) -> bytes | None:
+        """Metadata of a version, or None."""
+        return self._runtime.metadata(version) if version in (14, 15) else None
+
+    @view(api="Metadata")
+    def metadata_versions(self) -> tuple[U32, ...]:
+        """The versions published."""
+        return (U32(14), U32(15))
+
+    @view(api="AccountNonceApi")
+    def account_nonce(self, account: AccountId) -> U32:
+        """The next nonce of an account, the pool not counted."""
+        return U32(self._runtime.next_nonce(account))
+
+    @view(api="TransactionPaymentApi")
+    def query_info(self, uxt: OpaqueExtrinsic, len: U32) -> RuntimeDispatchInfo:  # noqa: A002  # name on the wire
+        """What an extrinsic would cost; its signature need not be valid."""
+        xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
+        spec = xt.call.spec
+        fee = self._runtime.pallets.payment.total_fee(spec.weight, len) if spec.pays else Tao(0)
+        kind = d.Operational() if spec.operational else d.Normal()
+        return RuntimeDispatchInfo(spec.weight, kind, fee)
+
+    @view(api="TransactionPaymentApi")
+    def query_fee_details(self, uxt: OpaqueExtrinsic, len: U32) -> FeeDetails:  # noqa: A002  # name on the wire
+        """The parts of what an extrinsic would cost."""
+        xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
+        spec = xt.call.spec
+        return FeeDetails(
+            self._runtime.pallets.payment.fee(spec.weight, len) if spec.pays else None
+        )
+
+
+def bound_views(owners: Iterable[Any]) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
+    """`Api_method` -> (spec, bound function) of all views declared in these objects' classes."""
+    return {
+        f"{member._view.api}_{member._view.name}": (member._view, getattr(owner, name))
+        for owner in owners
+        for name, member in vars(type(owner)).items()
+        if hasattr(member, "_view")
+    }
+
+
+LATE = {OpaqueExtrinsic: _OpaqueScale()}

@@ -1,0 +1,236 @@
+"""The chain as a function: a state and an extrinsic give a state and events.
+
+An extrinsic runs in two layers. Outside: nonce and fee, which stay whatever happens. Inside: the call, whose changes and
+events are undone when it fails. Invalid extrinsics raise `InvalidTransaction` before anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Final
+
+from mycelia.codec import U32, U64, scale
+from mycelia.codec.scale import Tuple
+from mycelia.crypto import verify
+from mycelia.frame import NONE, Call, Origin, State, ViewSpec
+from mycelia.frame import dispatch as d
+from mycelia.frame.state import Journal
+from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
+from mycelia.pallets.system.types import ApplyExtrinsic, Digest, Finalization, Initialization
+from mycelia.primitives import AccountId, DispatchError, InvalidBlock, Tao
+from mycelia.primitives.errors import (
+    AncientBirth,
+    BadSignature,
+    CannotPay,
+    FutureNonce,
+    MalformedTransaction,
+    StaleNonce,
+)
+from mycelia.runtime.apis import ApiNotFound, CoreApis, bound_views
+from mycelia.runtime.compose import COMPOSITION, Pallets, build
+from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
+from mycelia.runtime.extrinsic import (
+    Extrinsic,
+    SigningContext,
+    bare_extrinsic,
+    decode_extrinsic,
+    signing_payload,
+)
+from mycelia.runtime.genesis import GenesisConfig, apply_genesis
+from mycelia.runtime.metadata import Metadata
+from mycelia.runtime.rules import Rules
+from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, VERSION
+
+_IMMORTAL: Final = 2**63
+"""Longevity of an extrinsic that never expires, in blocks."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What the pool needs to know of a valid extrinsic.
+
+    Units: `priority` rao of tip first, then fee; `longevity` blocks it stays valid.
+    """
+
+    sender: AccountId
+    nonce: int
+    account_nonce: int
+    priority: int
+    longevity: int
+
+
+class Runtime:
+    """All rules over one state. Cheap to make: metadata and codecs are shared by all runtimes."""
+
+    version = VERSION
+
+    def __init__(self, journal: Journal, rules: Rules | None = None) -> None:
+        self.state = State(journal)
+        self.rules = rules or Rules()
+        self.pallets: Pallets = build(self.state, dispatcher=self)
+        self._applied = 0
+
+    # --- reading ---
+
+    def metadata(self, version: int) -> bytes:
+        """Metadata 14 or 15, with magic; `ValueError` for others."""
+        found = metadata()
+        if version not in (14, 15):
+            raise ValueError(f"metadata {version} is not published; 14 and 15 are.")
+        return found.v14 if version == 14 else found.v15  # noqa: PLR2004
+
+    def call_api(self, name: str, data: bytes) -> bytes:
+        """Run a runtime API, `Api_method`, on SCALE arguments; `ApiNotFound` or `DecodeError`."""
+        spec, function = self._apis.get(name, (None, None))
+        if spec is None or function is None:
+            raise ApiNotFound(name)
+        late = COMPOSITION.late
+        codec = Tuple(*(scale(hint, late) for _, hint in spec.arguments))
+        with self.state.read_only():
+            result = function(*codec.decode(data))
+        return scale(spec.output, late).encode(result)
+
+    @cached_property
+    def _apis(self) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
+        return bound_views((CoreApis(self), *self.pallets.parts))
+
+    def next_nonce(self, who: AccountId) -> int:
+        """The next nonce of an account at this state, the pool not counted."""
+        return self.pallets.system.nonce_of(who)
+
+    # --- extrinsics ---
+
+    def decode(self, raw: bytes) -> Extrinsic:
+        """Read an extrinsic; `InvalidTransaction` when it is none."""
+        return decode_extrinsic(raw, COMPOSITION.call_scale)
+
+    def verify(self, xt: Extrinsic, genesis_hash: bytes, era_hash: bytes) -> None:
+        """Check the signature; `BadSignature` when it is not the signer's. `era_hash` is that of the era's birth block."""
+        if xt.signer is None:
+            raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
+        context = SigningContext(SPEC_VERSION, TRANSACTION_VERSION, genesis_hash, era_hash)
+        if not verify(signing_payload(xt, context), xt.signature, xt.signer, xt.scheme):
+            raise BadSignature
+
+    def check(self, xt: Extrinsic) -> Validity:
+        """Check nonce, era and fee against this state; a nonce ahead of the account's is fine for the pool."""
+        if xt.signer is None:
+            raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
+        height = self.pallets.system.number
+        longevity = xt.era.death(height) - height if xt.era.period else _IMMORTAL
+        if longevity <= 0:
+            raise AncientBirth
+        expected = self.pallets.system.nonce_of(xt.signer)
+        if xt.nonce < expected:
+            raise StaleNonce(expected, xt.nonce)
+        fee = self._fee_of(xt)
+        if not self.pallets.payment.can_pay(xt.signer, Tao(fee + xt.tip)):
+            raise CannotPay
+        return Validity(xt.signer, xt.nonce, expected, xt.tip, longevity)
+
+    def _fee_of(self, xt: Extrinsic) -> Tao:
+        if not xt.call.spec.pays:
+            return Tao(0)
+        return self.pallets.payment.total_fee(xt.call.spec.weight, len(xt.raw))
+
+    # --- blocks ---
+
+    def genesis(self, config: GenesisConfig) -> None:
+        """Lay the first state."""
+        apply_genesis(self.pallets, config)
+        self._close_events()
+
+    def begin(self, height: int, parent_hash: bytes, digest: Digest | None = None) -> None:
+        """Open a block: its facts, then the pallets' hooks in order."""
+        self.state.told.clear()
+        self.state.phase, self._applied = Initialization(), 0
+        self.pallets.system.begin_block(height, parent_hash, digest or Digest())
+        for part in self.pallets.parts:
+            part.on_initialize()
+
+    def apply(self, xt: Extrinsic) -> bool:
+        """Apply an extrinsic; whether its call succeeded. `InvalidTransaction` leaves everything as it was."""
+        self.state.phase = ApplyExtrinsic(U32(self._applied))
+        succeeded = self._apply_bare(xt) if xt.signer is None else self._apply_signed(xt)
+        self._applied += 1
+        return succeeded
+
+    def _apply_bare(self, xt: Extrinsic) -> bool:
+        try:
+            with self.state.transaction():
+                self._make(xt.call, NONE)
+        except DispatchError as error:
+            raise InvalidBlock(f"Inherent {xt.call} failed: {type(error).__name__}.") from error
+        self._tell_end(xt, None)
+        return True
+
+    def _apply_signed(self, xt: Extrinsic) -> bool:
+        validity = self.check(xt)
+        if xt.nonce > validity.account_nonce:
+            raise FutureNonce(validity.account_nonce, xt.nonce)
+        fee = self._fee_of(xt)
+        self.pallets.system.use_nonce(validity.sender)
+        self.pallets.payment.charge(validity.sender, fee, xt.tip)
+        failure: DispatchError | None = None
+        try:
+            with self.state.transaction():
+                self._make(xt.call, Origin(xt.signer))
+        except DispatchError as error:
+            failure = error
+        self.pallets.payment.tell(validity.sender, fee, xt.tip)
+        self._tell_end(xt, failure)
+        return failure is None
+
+    def dispatch(self, call: Call, origin: Origin) -> d.Outcome:
+        """Make a call inside a call, all or nothing."""
+        try:
+            with self.state.transaction():
+                self._make(call, origin)
+        except DispatchError as error:
+            return d.Failed(COMPOSITION.failure(error))
+        return d.Succeeded()
+
+    def _make(self, call: Call, origin: Origin) -> None:
+        call.spec.function(self.pallets.owner_of(call.spec), origin, **call.args)
+
+    def _tell_end(self, xt: Extrinsic, failure: DispatchError | None) -> None:
+        spec = xt.call.spec
+        kind = (
+            d.Mandatory()
+            if xt.signer is None
+            else d.Operational()
+            if spec.operational
+            else d.Normal()
+        )
+        info = d.DispatchInfo(spec.weight, kind, d.PaysYes() if spec.pays else d.PaysNo())
+        event = (
+            ExtrinsicSuccess(info)
+            if failure is None
+            else ExtrinsicFailed(COMPOSITION.failure(failure), info)
+        )
+        self.state.deposit("System", event)
+
+    def end(self) -> None:
+        """Close a block: the pallets' hooks, then the event log."""
+        self.state.phase = Finalization()
+        for part in self.pallets.parts:
+            part.on_finalize()
+        self._close_events()
+
+    def _close_events(self) -> None:
+        log = tuple(self.state.told)
+        self.pallets.system.event_count = U32(len(log))
+        self.state.put(EVENTS_KEY, log, EVENT_LOG)
+
+    def inherent(self, now_ms: int) -> bytes:
+        """The first extrinsic of a block: its time."""
+        call = COMPOSITION.call_scale.build("Timestamp", "set", now=U64(now_ms))
+        return bare_extrinsic(call, COMPOSITION.call_scale)
+
+
+@cache
+def metadata() -> Metadata:
+    """The metadata of this program's rules; built on first use, the same for every state."""
+    return Metadata(COMPOSITION, (*CoreApis.specs(), *COMPOSITION.views()))

@@ -1,0 +1,31 @@
+"""The first state of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mycelia.primitives import AccountId, Tao
+
+if TYPE_CHECKING:
+    from mycelia.runtime.compose import Pallets
+
+
+@dataclass(frozen=True)
+class GenesisConfig:
+    """What a network starts with.
+
+    Units: balances in rao. `sudo` None starts a network that nobody operates.
+    """
+
+    balances: Mapping[AccountId, Tao] = field(default_factory=dict)
+    sudo: AccountId | None = None
+    authorities: tuple[AccountId, ...] = ()
+
+
+def apply_genesis(pallets: Pallets, config: GenesisConfig) -> None:
+    """Lay the first state, pallet by pallet."""
+    pallets.balances.genesis(dict(config.balances))
+    pallets.sudo.key = config.sudo
+    pallets.aura.authorities = tuple(bytes(key) for key in config.authorities)
