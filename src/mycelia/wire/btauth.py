@@ -1,0 +1,220 @@
+"""`btauth/1`: prove "sent by hotkey X to hotkey Y, exactly this body, just now" in HTTP headers.
+
+The form is bittensor's, byte for byte: requests signed here pass `bittensor.http_auth.verify` and
+the other way round. One header of our own makes it cheap to refuse: `Content-Digest` (RFC 9530)
+states the body's SHA-256, so the server can rebuild the signed text and check the signature before
+it has read the body, and compare the digest afterwards.
+
+Terms: *signed text* - the newline-joined lines the signature covers; its SHA-256 is the *request
+digest* that receipts refer to; *nonce* - Unix time in nanoseconds, both freshness and identity of
+a request.
+
+It proves identity only. Whether the caller may be served is `contract.Authority`; whether the
+request was seen before is `replay.ReplayStore`.
+
+Source: bittensor 11.3.0 http_auth.py (wire format, order of checks, freshness window).
+Differs: the scheme must be named by its canonical word and the nonce be plain digits, so each
+request has one spelling; a `Content-Digest` is trusted until the body is read.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import bittensor_core
+
+from mycelia.wire.contract import Signer
+from mycelia.wire.errors import Rejection
+
+PROTOCOL = "btauth/1"
+SCHEMES: dict[int, str] = {
+    bittensor_core.CRYPTO_ED25519: "ed25519",
+    bittensor_core.CRYPTO_SR25519: "sr25519",
+}
+SCHEME_CODES: dict[str, int] = {name: code for code, name in SCHEMES.items()}
+DEFAULT_SCHEME = "sr25519"
+
+_NANOSECONDS = 1_000_000_000
+_NONCE_DIGITS = 20
+_RESIGN = "Sign every attempt anew, with a fresh nonce, and send the bytes that were signed."
+
+
+def signed_text(
+    scheme: str, target: str, body_digest: bytes, nonce_ns: int, sender: str, receiver: str
+) -> bytes:
+    """Return the bytes a POST's signature covers. `target` is the path with its query as sent."""
+    return (
+        f"{PROTOCOL}\n{scheme}\nPOST\n{target}\n{body_digest.hex()}\n{nonce_ns}\n"
+        f"{sender}\n{receiver}"
+    ).encode()
+
+
+def scheme_of(signer: Signer) -> str:
+    """Name the signature scheme of a key, as it stands in headers and signed texts."""
+    return SCHEMES[signer.crypto_type]
+
+
+def is_signed_by(text: bytes, signature: bytes, hotkey: str, scheme: str) -> bool:
+    """Say whether the hotkey's key made the signature; undecodable input was made by nobody."""
+    try:
+        return bool(bittensor_core.verify(text, signature, hotkey, SCHEME_CODES.get(scheme, -1)))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """Headers to send, and the request digest that the receipt must name."""
+
+    headers: dict[str, str]
+    digest: bytes
+
+
+def sign_request(
+    signer: Signer, target: str, body: bytes, receiver: str, nonce_ns: int | None = None
+) -> SignedRequest:
+    """Sign one POST for one receiver. Each retry must be signed anew."""
+    scheme, sender = scheme_of(signer), signer.ss58_address
+    nonce = time.time_ns() if nonce_ns is None else nonce_ns
+    body_digest = hashlib.sha256(body).digest()
+    text = signed_text(scheme, target, body_digest, nonce, sender, receiver)
+    headers = {
+        "X-Bittensor-Version": "1",
+        "X-Bittensor-Hotkey": sender,
+        "X-Bittensor-Receiver": receiver,
+        "X-Bittensor-Nonce": str(nonce),
+        "X-Bittensor-Signature": "0x" + signer.sign(text).hex(),
+        "Content-Digest": f"sha-256=:{b64encode(body_digest).decode()}:",
+    }
+    if scheme != DEFAULT_SCHEME:
+        headers["X-Bittensor-Crypto"] = scheme
+    return SignedRequest(headers, hashlib.sha256(text).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the headers of a request say about it, well-formed but not yet believed."""
+
+    sender: str
+    nonce_ns: int
+    scheme: str
+    signature: bytes
+    receiver: str
+    body_digest: bytes | None
+
+    def text(self, target: str, body_digest: bytes) -> bytes:
+        """Rebuild the signed text for what was actually received."""
+        return signed_text(
+            self.scheme, target, body_digest, self.nonce_ns, self.sender, self.receiver
+        )
+
+
+def read_claim(headers: Mapping[bytes, bytes]) -> Claim:
+    """Parse the authentication headers (names in lower case). No cryptography yet.
+
+    Raises `Rejection` 401 `malformed_auth` when one is missing or unreadable.
+    """
+    if headers.get(b"x-bittensor-version") != b"1":
+        raise _malformed("X-Bittensor-Version is missing or not 1")
+    sender = _text(headers, b"x-bittensor-hotkey")
+    nonce = _text(headers, b"x-bittensor-nonce")
+    if not nonce.isdigit() or len(nonce) > _NONCE_DIGITS:
+        raise _malformed("X-Bittensor-Nonce is not a decimal number of nanoseconds")
+    scheme = headers.get(b"x-bittensor-crypto", b"sr25519").decode("latin-1")
+    if scheme not in SCHEME_CODES:
+        raise _malformed("X-Bittensor-Crypto is neither sr25519 nor ed25519")
+    try:
+        signature = binascii.unhexlify(_text(headers, b"x-bittensor-signature").removeprefix("0x"))
+    except ValueError:
+        raise _malformed("X-Bittensor-Signature is not hexadecimal") from None
+    if len(signature) != 64:
+        raise _malformed("X-Bittensor-Signature is not 64 bytes long")
+    receiver = headers.get(b"x-bittensor-receiver", b"").decode("latin-1")
+    return Claim(sender, int(nonce), scheme, signature, receiver, _body_digest(headers))
+
+
+def check_receiver(claim: Claim, own_hotkey: str) -> None:
+    """Refuse what was signed for another neuron, or for none in particular (403)."""
+    if claim.receiver != own_hotkey:
+        raise Rejection(
+            403,
+            "wrong_receiver",
+            "The request was not signed for the hotkey that serves this port.",
+            "Read the endpoint and hotkey of the neuron from the metagraph again, and sign for "
+            "that hotkey.",
+        )
+
+
+def check_freshness(claim: Claim, now_ns: int, oldest_ns: int, newest_ns: int) -> None:
+    """Refuse a nonce outside the window (401). All three moments are Unix nanoseconds."""
+    if not oldest_ns <= claim.nonce_ns <= newest_ns:
+        off_s = (now_ns - claim.nonce_ns) / _NANOSECONDS
+        side = "behind" if off_s >= 0 else "ahead of"
+        raise Rejection(
+            401,
+            "stale_request",
+            f"The nonce is {abs(off_s):.1f} s {side} the clock of this server.",
+            "Sign each attempt anew; if this persists, compare your clock with the Date header.",
+        )
+
+
+def check_signature(claim: Claim, text: bytes) -> None:
+    """Refuse a request whose signature is not the claimed sender's (401)."""
+    if not is_signed_by(text, claim.signature, claim.sender, claim.scheme):
+        raise Rejection(
+            401,
+            "bad_signature",
+            "The signature does not belong to this request and hotkey.",
+            _RESIGN,
+        )
+
+
+def check_body(claim: Claim, body_digest: bytes) -> None:
+    """Refuse a body other than the one whose digest was signed (401)."""
+    if claim.body_digest is not None and claim.body_digest != body_digest:
+        raise Rejection(
+            401,
+            "body_changed",
+            "The body is not the one that was signed: its digest differs from Content-Digest.",
+            _RESIGN,
+        )
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    value = headers.get(name)
+    if not value or len(value) > 256:
+        raise _malformed(f"{name.decode().title()} is missing or too long")
+    return value.decode("latin-1")
+
+
+def _body_digest(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the SHA-256 named by Content-Digest, or None when it names none."""
+    field = headers.get(b"content-digest")
+    if field is None:
+        return None
+    for item in field.split(b","):
+        name, _, value = item.strip().partition(b"=")
+        if name.lower() != b"sha-256":
+            continue
+        try:
+            digest = b64decode(value.strip(b":"), validate=True)
+        except binascii.Error:
+            raise _malformed("Content-Digest is not base64") from None
+        if len(digest) != 32:
+            raise _malformed("Content-Digest is not a SHA-256 digest")
+        return digest
+    return None
+
+
+def _malformed(message: str) -> Rejection:
+    return Rejection(
+        401,
+        "malformed_auth",
+        message + ".",
+        "Sign the request with btauth/1, for instance with bittensor.http_auth.sign.",
+    )

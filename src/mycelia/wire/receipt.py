@@ -1,0 +1,143 @@
+"""A miner's signed statement of what it answered to whom, and when.
+
+The caller keeps receipts as evidence for scores and bills: nobody but the miner can make one, and
+it binds the exact request to the exact reply. It says nothing about whether the reply is right.
+
+Form on the wire (header `X-Receipt`, or the last frame of a stream): five words,
+`SCHEME STARTED FIRST_BYTE FINISHED 0xSIGNATURE`, times in Unix milliseconds by the miner's clock.
+The rest the caller fills in from what it sent and received, so the miner cannot sign about
+anything else.
+"""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mycelia.wire.btauth import SCHEME_CODES, is_signed_by, scheme_of
+from mycelia.wire.contract import Signer
+from mycelia.wire.errors import BadReceipt
+
+PROTOCOL = "mycelia-receipt/1"
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When the miner began, had its first byte ready, and was done: Unix milliseconds."""
+
+    started_ms: int
+    first_byte_ms: int
+    finished_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A verified or yet to be verified statement of `miner` about one request of `caller`.
+
+    `request_digest` is the SHA-256 of the signed text of the request, `response_digest` that of
+    the reply's body (of a stream: of all bytes before the receipt frame).
+    """
+
+    miner: str
+    caller: str
+    request_digest: bytes
+    response_digest: bytes
+    status: int
+    started_ms: int
+    first_byte_ms: int
+    finished_ms: int
+    scheme: str
+    signature: bytes
+
+    def verify(self) -> None:
+        """Raise `BadReceipt` unless `miner` signed exactly these fields."""
+        if not is_signed_by(_text(self), self.signature, self.miner, self.scheme):
+            raise BadReceipt(
+                "bad_receipt",
+                f"The receipt was not signed by {self.miner} for this request and reply.",
+                "Treat the reply as worthless: someone between, or the miner, altered it.",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values, bytes in 0x-hexadecimal."""
+        fields = asdict(self)
+        return {k: "0x" + v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Receipt:
+        """Inverse of `to_json`. Raises KeyError, TypeError or ValueError on other input."""
+        names = ("request_digest", "response_digest", "signature")
+        digests = {name: bytes.fromhex(fields[name].removeprefix("0x")) for name in names}
+        return cls(**{**fields, **digests})
+
+
+def _text(receipt: Receipt) -> bytes:
+    r = receipt
+    return (
+        f"{PROTOCOL}\n{r.scheme}\n{r.miner}\n{r.caller}\n{r.request_digest.hex()}\n"
+        f"{r.response_digest.hex()}\n{r.status}\n{r.started_ms}\n{r.first_byte_ms}\n"
+        f"{r.finished_ms}"
+    ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The part of a receipt that both ends know without telling each other."""
+
+    miner: str
+    caller: str
+    request_digest: bytes
+
+    def sign(self, signer: Signer, response_digest: bytes, status: int, times: Times) -> bytes:
+        """Make the receipt in its wire form, as the miner."""
+        scheme = scheme_of(signer)
+        signature = signer.sign(_text(self._receipt(response_digest, status, times, scheme, b"")))
+        return (
+            f"{scheme} {times.started_ms} {times.first_byte_ms} {times.finished_ms} "
+            f"0x{signature.hex()}"
+        ).encode()
+
+    def read(self, wire: bytes | None, response_digest: bytes, status: int) -> Receipt:
+        """Return the verified receipt of a reply. Raises `BadReceipt`."""
+        if wire is None:
+            raise _unreadable("The reply carries no receipt")
+        words = wire.split(b" ")
+        if len(wire) > _LONGEST or len(words) != 5:
+            raise _unreadable("The receipt does not have five words")
+        try:
+            scheme = words[0].decode("ascii")
+            times = Times(*(int(word) for word in words[1:4]))
+            signature = binascii.unhexlify(words[4].removeprefix(b"0x"))
+        except ValueError:
+            raise _unreadable("The receipt cannot be decoded") from None
+        if scheme not in SCHEME_CODES:
+            raise _unreadable("The receipt names an unknown signature scheme")
+        receipt = self._receipt(response_digest, status, times, scheme, signature)
+        receipt.verify()
+        return receipt
+
+    def _receipt(
+        self, response_digest: bytes, status: int, times: Times, scheme: str, signature: bytes
+    ) -> Receipt:
+        return Receipt(
+            miner=self.miner,
+            caller=self.caller,
+            request_digest=self.request_digest,
+            response_digest=response_digest,
+            status=status,
+            started_ms=times.started_ms,
+            first_byte_ms=times.first_byte_ms,
+            finished_ms=times.finished_ms,
+            scheme=scheme,
+            signature=signature,
+        )
+
+
+def _unreadable(message: str) -> BadReceipt:
+    return BadReceipt(
+        "bad_receipt",
+        message + ".",
+        "Ask another miner; this one does not answer in the form of this protocol.",
+    )

@@ -1,0 +1,61 @@
+"""Remembers which requests were accepted, so that none is accepted twice.
+
+Assumes one process per port: two processes with a store each would accept a request twice.
+"""
+
+from __future__ import annotations
+
+import time
+
+from mycelia.wire.errors import Rejection
+
+
+class ReplayStore:
+    """Accepted (hotkey, nonce) pairs of at least the last `window_s` seconds.
+
+    Two sets take turns: when the newer is a window old, the older is dropped whole. So a pair
+    lives between one and two windows, expiry costs nothing per request, and memory is bounded by
+    `entries` pairs. When both sets are full the store refuses: forgetting would let replays in.
+    """
+
+    def __init__(self, window_s: float, entries: int) -> None:
+        self._window_s = window_s
+        self._entries = entries
+        self._newer: set[tuple[str, int]] = set()
+        self._older: set[tuple[str, int]] = set()
+        self._turn_s = 0.0
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
+
+    def accept(self, hotkey: str, nonce_ns: int, now_s: float | None = None) -> None:
+        """Record a verified request. Raises `Rejection` when seen before (401) or full (429).
+
+        Call it only after the signature was verified, or strangers could use up nonces.
+        """
+        self._turn(time.monotonic() if now_s is None else now_s)
+        pair = (hotkey, nonce_ns)
+        if pair in self._newer or pair in self._older:
+            raise Rejection(
+                401,
+                "replayed_request",
+                "This request was already accepted.",
+                "Sign each attempt anew, with a fresh nonce.",
+            )
+        if len(self) >= self._entries:
+            raise Rejection(
+                429,
+                "replay_store_full",
+                "Too many requests within the freshness window.",
+                "Wait and send fewer requests per second.",
+                retry_after_s=1 + int(self._window_s),
+            )
+        self._newer.add(pair)
+
+    def _turn(self, now_s: float) -> None:
+        age_s = now_s - self._turn_s
+        if age_s < self._window_s:
+            return
+        self._older = self._newer if age_s < 2 * self._window_s else set()
+        self._newer = set()
+        self._turn_s = now_s
