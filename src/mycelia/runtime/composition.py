@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mycelia.codec import DecodeError, EncodeError, Scale, scale
+from mycelia.codec import U8, DecodeError, EncodeError, Scale, scale
 from mycelia.codec.scale import Field, TypeShape, VariantCase
 from mycelia.codec.types import docs_of, record_fields, type_name_of, wire_fields
 from mycelia.frame import ArithmeticError_, BadOrigin, Call, CallSpec, Error, Pallet, TokenError
 from mycelia.frame import dispatch as d
 from mycelia.frame.address import LookupFailed
-from mycelia.frame.pallet import Constant, StorageSpec, ViewSpec
+from mycelia.frame.pallet import Constant, ViewSpec
+from mycelia.frame.storage import StorageSpec
 from mycelia.primitives import Bug, DispatchError
 
 MAX_CALL_DEPTH = 8
@@ -103,7 +104,7 @@ class Composition:
             at = self._error_at.get(type(error))
             if at is None:
                 raise Bug(f"{type(error).__name__} is raised but in no pallet's `errors`.")
-            return d.Module(d.ModuleError(d.U8(at[0]), bytes((at[1], 0, 0, 0))))
+            return d.Module(d.ModuleError(U8(at[0]), bytes((at[1], 0, 0, 0))))
         if isinstance(error, BadOrigin):
             return d.BadOriginCase()
         if isinstance(error, TokenError):
