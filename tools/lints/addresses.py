@@ -20,7 +20,7 @@ _BINARY = (".gguf", ".npz", ".onnx", ".png", ".bin", ".pyc", ".so")
 def check(tree: Tree) -> Iterator[Finding]:
     """Findings in every text file of the tree."""
     for path in tree.files("**/*"):
-        if path.endswith(_BINARY) or path.startswith((".mypy_cache/", ".ruff_cache/", ".mycelia/")):
+        if path.endswith(_BINARY):
             continue
         for number, line in enumerate(tree.lines(path), start=1):
             if _HOST.search(line) or _OPTION.search(line):

@@ -1,7 +1,7 @@
 """Consensus code computes the same thing on every machine and in every run.
 
 Import contracts keep clocks, sockets and threads out; this lint refuses what needs no import: the order
-of a set, hash() and id(), files, printing, async, and tables that fill while the program runs. A line
+of a set, hash(), sorting by id(), files, printing, async, and tables that fill while the program runs. A line
 that needs an exception says why: `# pure: <reason>`.
 """
 
@@ -12,7 +12,6 @@ from tools.lints.tree import Finding, Tree, dotted
 
 _BUILTINS = {
     "hash": "it is salted per process; use mycelia.crypto",
-    "id": "it is an address; compare values",
     "print": "deposit an event",
     "input": "take it as an argument",
     "open": "take the bytes as an argument",
@@ -60,6 +59,8 @@ def _broken(module: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, "global: keep the value in storage, or hand it in"
         elif isinstance(node, ast.Call):
             yield from _call(node, sets)
+        elif isinstance(node, ast.keyword) and node.arg == "key" and dotted(node.value) == "id":
+            yield node.lineno, "addresses differ from run to run: order by value"
         for walked in _walked(node):
             if _is_set(walked, sets):
                 yield walked.lineno, "a set has no order: walk sorted(...), or keep a dict"

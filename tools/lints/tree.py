@@ -10,7 +10,7 @@ PURE = ("primitives", "codec", "frame", "pallets", "runtime")
 """Packages whose code is consensus: the same bytes in must give the same bytes out, everywhere."""
 
 _REASON = re.compile(r"#\s*pure:\s*\S+")
-_SKIPPED = {".git", ".venv", "build", "dist", "__pycache__"}
+_SKIPPED = {"build", "dist", "bench-results", "__pycache__"}
 
 
 @dataclass(frozen=True, order=True)
@@ -35,7 +35,7 @@ class Tree:
     def files(self, pattern: str) -> list[str]:
         """Files that match a glob, in order, without build and cache folders."""
         found = (path.relative_to(self.root) for path in self.root.glob(pattern) if path.is_file())
-        return sorted(path.as_posix() for path in found if not _SKIPPED.intersection(path.parts))
+        return sorted(path.as_posix() for path in found if _is_ours(path))
 
     def pure_files(self) -> list[str]:
         """The consensus packages' modules."""
@@ -57,6 +57,12 @@ class Tree:
         if path not in self._parsed:
             self._parsed[path] = ast.parse(self.text(path), path)
         return self._parsed[path]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a relative path is neither built nor cached nor hidden (`.ci` is not hidden)."""
+    folders = set(path.parts[:-1]) - {".ci"}
+    return not _SKIPPED & folders and not any(folder.startswith(".") for folder in folders)
 
 
 def functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
