@@ -1,0 +1,178 @@
+"""Runs a subnet's epoch: reads what Yuma consensus needs, and stores what it decides.
+
+Who is paid how much for it is `emission`; when it runs is `schedule`; the rules are `kernel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mycelia.frame import Event, Pallet, State, invariant
+from mycelia.pallets.subtensor.epoch import kernel_fast
+from mycelia.pallets.subtensor.epoch.results import Results, StorageIndex, storage_index
+from mycelia.pallets.subtensor.epoch.schedule import Schedule
+from mycelia.pallets.subtensor.epoch.types import (
+    EpochInput,
+    EpochOutput,
+    EpochParameters,
+    SparseRow,
+)
+from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
+from mycelia.pallets.subtensor.needs import Clock
+from mycelia.primitives import AccountId, Alpha, NetUid, Uid
+
+Kernel = Callable[[EpochInput], EpochOutput]
+
+
+class Neurons(Protocol):
+    """Who holds which uid of a subnet, and since when."""
+
+    def hotkeys(self, netuid: NetUid) -> Sequence[AccountId]:
+        """By uid."""
+
+    def registered_at(self, netuid: NetUid) -> Sequence[int]:
+        """Blocks, by uid."""
+
+    def owner_uid(self, netuid: NetUid) -> Uid | None:
+        """The uid of the owner's hotkey, if it has one."""
+
+
+class StakeWeights(Protocol):
+    """How much stake counts for each neuron."""
+
+    def stake_weights_q64(self, netuid: NetUid) -> Sequence[int]:
+        """Alpha and weighed root TAO, own and inherited, in rao with 64 fraction bits, by uid."""
+
+
+class Weights(Protocol):
+    """What validators say."""
+
+    def rows(self, netuid: NetUid) -> Mapping[int, SparseRow]:
+        """The weights that each uid set."""
+
+
+class IncentiveAlphaEmittedToMiners(Event, index=108):
+    """An epoch gave each uid this much incentive, in rao of alpha."""
+
+    netuid: StorageIndex
+    emissions: tuple[Alpha, ...]
+
+
+@dataclass(frozen=True)
+class Earned:
+    """What an epoch grants one neuron, in rao of alpha."""
+
+    hotkey: AccountId
+    incentive: Alpha
+    dividend: Alpha
+
+
+class Epochs(Pallet, name="SubtensorModule"):
+    """Runs epochs."""
+
+    events = (IncentiveAlphaEmittedToMiners,)
+
+    clock: Clock
+    parameters: Hyperparameters
+    network: NetworkParameters
+    results: Results
+    schedule: Schedule
+    neurons: Neurons
+    stakes: StakeWeights
+    weights: Weights
+    kernel: Kernel
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        clock: Clock,
+        parameters: Hyperparameters,
+        network: NetworkParameters,
+        results: Results,
+        schedule: Schedule,
+        neurons: Neurons,
+        stakes: StakeWeights,
+        weights: Weights,
+        kernel: Kernel = kernel_fast.run_epoch,
+    ) -> None:
+        super().__init__(
+            state,
+            clock=clock,
+            parameters=parameters,
+            network=network,
+            results=results,
+            schedule=schedule,
+            neurons=neurons,
+            stakes=stakes,
+            weights=weights,
+            kernel=kernel,
+        )
+
+    def is_consistent(self, netuid: NetUid) -> bool:
+        """Whether no hotkey holds two uids; otherwise the epoch is skipped."""
+        hotkeys = self.neurons.hotkeys(netuid)
+        return len(set(hotkeys)) == len(hotkeys)
+
+    def run(self, netuid: NetUid, emission: Alpha) -> tuple[Earned, ...]:
+        """Run the epoch over an emission, and tell what each neuron earned of it, by uid."""
+        outcome = self.kernel(self.snapshot(netuid, emission))
+        self.results.keep(netuid, outcome)
+        incentives = tuple(Alpha(rao) for rao in outcome.server_emissions_rao)
+        self.deposit(IncentiveAlphaEmittedToMiners(storage_index(netuid), incentives))
+        return tuple(
+            Earned(hotkey, incentive, Alpha(dividend))
+            for hotkey, incentive, dividend in zip(
+                self.neurons.hotkeys(netuid),
+                incentives,
+                outcome.validator_emissions_rao,
+                strict=True,
+            )
+        )
+
+    def snapshot(self, netuid: NetUid, emission: Alpha) -> EpochInput:
+        """All that the epoch reads, as it is now."""
+        index = storage_index(netuid)
+        return EpochInput(
+            block=self.clock.now(),
+            last_step_block=self.schedule.last_mechansim_step_block[netuid],
+            emission_rao=emission,
+            stakes_q64=self.stakes.stake_weights_q64(netuid),
+            last_updates=self.results.last_update[index].tolist(),
+            registered_at=self.neurons.registered_at(netuid),
+            permits=self.results.validator_permit[netuid].tolist(),
+            weights=self.weights.rows(netuid),
+            bonds=dict(self.results.bonds.under(index)),
+            owner_uid=self.neurons.owner_uid(netuid),
+            parameters=self.parameters_of(netuid),
+        )
+
+    def parameters_of(self, netuid: NetUid) -> EpochParameters:
+        """What the subnet chose for its epochs."""
+        chosen = self.parameters
+        return EpochParameters(
+            tempo_blocks=chosen.tempo[netuid],
+            activity_cutoff_blocks=chosen.activity_cutoff_blocks(netuid),
+            max_validators=chosen.max_allowed_validators[netuid],
+            kappa_u16=chosen.kappa[netuid],
+            bonds_penalty_u16=chosen.bonds_penalty[netuid],
+            bonds_moving_average_ppm=chosen.bonds_moving_average[netuid],
+            stake_threshold_rao=self.network.stake_threshold,
+        )
+
+    @invariant
+    def vectors_have_one_entry_per_uid(self) -> None:
+        """No vector of a subnet is shorter or longer than the subnet."""
+        results = self.results
+        for netuid, active in results.active.items():
+            n = len(self.neurons.hotkeys(netuid))
+            assert len(active) == n
+            assert len(results.consensus[netuid]) == n
+            assert len(results.dividends[netuid]) == n
+            assert len(results.validator_trust[netuid]) == n
+            assert len(results.validator_permit[netuid]) == n
+            assert len(results.emission[netuid]) == n
+            assert len(results.incentive[storage_index(netuid)]) == n
+            assert len(results.last_update[storage_index(netuid)]) == n
