@@ -1,7 +1,7 @@
 """A broad `except` is legal only at an edge, where a fault in one request must not end the process.
 
-`ALLOWED` lists the edges with how many each file holds. The number is exact: a handler that goes away
-takes its allowance with it.
+One that ends in `raise` cleans up or converts and hides nothing, so it is not counted. `ALLOWED` lists the
+edges with how many each file holds. The number is exact: a handler that goes away takes its allowance with it.
 """
 
 import ast
@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 from tools.lints.tree import Finding, Tree, dotted
 
-ALLOWED: dict[str, int] = {}
+ALLOWED = {
+    "src/mycelia/engine/solo.py": 1,  # a rule broke over one extrinsic: logged, the chain goes on without it
+    "src/mycelia/models/worker.py": 1,  # a fault in the model's thread is raised in the consumer
+    "src/mycelia/neuron/sampler.py": 1,  # a subnet author's score: logged, the sample is void
+    "src/mycelia/neuron/validator.py": 1,  # a subnet author's challenge: logged, the next round tries again
+    "src/mycelia/rpc/dispatch.py": 1,  # one request: the caller gets a JSON-RPC error
+    "src/mycelia/wire/server.py": 1,  # one request: logged, the caller gets 500
+}
 
 _BROAD = {"Exception", "BaseException"}
 _REMEDY = "catch the narrowest class; an edge that logs and converts goes into ALLOWED"
@@ -30,6 +37,8 @@ def check(tree: Tree) -> Iterator[Finding]:
 
 
 def _is_broad(node: ast.ExceptHandler) -> bool:
+    if isinstance(node.body[-1], ast.Raise):
+        return False
     if node.type is None:
         return True
     kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]

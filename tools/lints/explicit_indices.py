@@ -12,24 +12,16 @@ class _Declared:
     kind: str
     name: str
     line: int
-    index: int | None
+    has_index: bool
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Findings in `pallets/`: a missing number, and one used twice in the same pallet."""
-    taken: dict[tuple[str, str, int], str] = {}
+    """Findings in `pallets/`. That no number is used twice is checked where pallets are composed."""
     for path in tree.files("src/mycelia/pallets/**/*.py"):
-        pallet = path.split("/")[3]
         for found in _declarations(tree.parse(path)):
-            if found.index is None:
-                remedy = "write index=N, a number never used before"
-                yield Finding(path, found.line, f"{found.kind} {found.name} has no index: {remedy}")
-                continue
-            place = f"{path}:{found.line}"
-            first = taken.setdefault((pallet, found.kind, found.index), place)
-            if first != place:
-                message = f"{found.kind} index {found.index} of {found.name} is taken at {first}"
-                yield Finding(path, found.line, f"{message}: choose one never used before")
+            if not found.has_index:
+                message = f"{found.kind} {found.name} has no literal index"
+                yield Finding(path, found.line, f"{message}: write index=N, never used before")
 
 
 def _declarations(module: ast.Module) -> Iterator[_Declared]:
@@ -38,19 +30,16 @@ def _declarations(module: ast.Module) -> Iterator[_Declared]:
             for base in node.bases:
                 kind = dotted(base).rpartition(".")[2]
                 if kind in {"Event", "Error"}:
-                    yield _Declared(kind.lower(), node.name, node.lineno, _index(node.keywords))
+                    yield _Declared(kind.lower(), node.name, node.lineno, _has_index(node.keywords))
         elif isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 target, keywords = decorator, list[ast.keyword]()
                 if isinstance(decorator, ast.Call):
                     target, keywords = decorator.func, decorator.keywords
                 if dotted(target) == "call":
-                    yield _Declared("call", node.name, node.lineno, _index(keywords))
+                    yield _Declared("call", node.name, node.lineno, _has_index(keywords))
 
 
-def _index(keywords: list[ast.keyword]) -> int | None:
-    for keyword in keywords:
-        value = keyword.value
-        if keyword.arg == "index" and isinstance(value, ast.Constant):
-            return value.value if isinstance(value.value, int) else None
-    return None
+def _has_index(keywords: list[ast.keyword]) -> bool:
+    values = [keyword.value for keyword in keywords if keyword.arg == "index"]
+    return any(isinstance(value, ast.Constant) and type(value.value) is int for value in values)

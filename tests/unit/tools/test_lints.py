@@ -59,8 +59,8 @@ CASES = [
     (
         "explicit_indices",
         PALLET,
-        "class A(Error, index=9): ...",
-        "used before",
+        "class A(Error, index=NEXT): ...",
+        "never used",
         "class A(Error, index=8): ...",
     ),
     (
@@ -93,6 +93,13 @@ CASES = [
         "try: ...\nexcept (A, BaseException): ...",
         "narrowest",
         "try: ...\nexcept (A, B): ...",
+    ),
+    (
+        "broad_except",
+        NODE,
+        "try: ...\nexcept Exception: raise_()",
+        "narrowest",
+        "try: ...\nexcept Exception: raise",
     ),
     ("docs_paths", "docs/map.md", "`src/gone.py`", "correct the path", "`docs/units.md`"),
     (
@@ -169,6 +176,11 @@ def test_a_violation_is_refused_with_its_remedy_and_the_cure_is_accepted(
         list(check(plant(tmp_path / "cured", AROUND | ({} if cured is None else {path: cured}))))
         == []
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broad_except, "ALLOWED", {})
 
 
 def test_a_part_may_import_a_lower_one(tmp_path: Path) -> None:
