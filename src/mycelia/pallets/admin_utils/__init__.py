@@ -1,1 +1,0 @@
-"""AdminUtils: the calls that set parameters."""

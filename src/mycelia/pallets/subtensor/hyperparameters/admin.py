@@ -1,0 +1,328 @@
+"""AdminUtils: the calls that change parameters. Most follow from the tables; a few have rules of their own.
+
+Who may call: root always; the owner of the subnet where the row names a rate limit for it. Owners wait
+`OwnerHyperparamRateLimit` epochs between two changes of one parameter, and nobody changes a frozen parameter within
+`AdminFreezeWindow` blocks of the subnet's epoch.
+
+Source: subtensor@14bc6f9 `pallets/admin-utils/src/lib.rs`, `utils/misc.rs::ensure_sn_owner_or_root_with_limits`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from mycelia.codec import U16
+from mycelia.frame import BadOrigin, Origin, Pallet, State, call, ensure
+from mycelia.pallets.subtensor.cost import cost
+from mycelia.pallets.subtensor.errors import (
+    AdminActionProhibitedDuringWeightsWindow,
+    TxRateLimitExceeded,
+)
+from mycelia.pallets.subtensor.hyperparameters import errors
+from mycelia.pallets.subtensor.hyperparameters.parameter import (
+    Admin,
+    Bounds,
+    GlobalParameter,
+    Parameter,
+)
+from mycelia.pallets.subtensor.hyperparameters.table import (
+    MAX_TEMPO,
+    MIN_TEMPO,
+    Hyperparameters,
+    NetworkParameters,
+    TempoSet,
+)
+from mycelia.pallets.subtensor.subnets.limits import RateLimits
+from mycelia.pallets.subtensor.types import OwnerHyperparamUpdate, parameter_id
+from mycelia.primitives import AccountId, NetUid
+
+SET: Final = cost(260_000_000, 4_400)
+ALPHA_LOW_LEAST_U16: Final = 1_638
+Check = Callable[["Authority", NetUid, int], None]
+
+
+class Subnets(Protocol):
+    """Which subnets there are and whose they are."""
+
+    def exists(self, netuid: NetUid) -> bool: ...
+    def owner_of(self, netuid: NetUid) -> AccountId: ...
+    def size(self, netuid: NetUid) -> int: ...
+    def set_owner_hotkey(self, netuid: NetUid, hotkey: AccountId) -> None: ...
+
+
+class Schedule(Protocol):
+    """When epochs run."""
+
+    def blocks_until_epoch(self, netuid: NetUid) -> int | None:
+        """0 when one has been asked for; None where none ever runs."""
+
+    def restart(self, netuid: NetUid) -> None:
+        """Count the subnet's tempo from now on."""
+
+
+class Authority:
+    """What the calls need to decide and to act; not part of the state."""
+
+    def __init__(
+        self,
+        *,
+        parameters: Hyperparameters,
+        network: NetworkParameters,
+        subnets: Subnets,
+        limits: RateLimits,
+        schedule: Schedule,
+    ) -> None:
+        self.parameters, self.network, self.subnets = parameters, network, subnets
+        self.limits, self.schedule = limits, schedule
+
+    def owner_or_root(self, origin: Origin, netuid: NetUid) -> bool:
+        """Whether the owner calls (root does otherwise); `BadOrigin` for anybody else."""
+        if origin.is_root:
+            return False
+        ensure(origin.signed() == self.subnets.owner_of(netuid), BadOrigin)
+        return True
+
+    def check_window(self, netuid: NetUid) -> None:
+        """Refuse changes shortly before the subnet's epoch."""
+        remaining = self.schedule.blocks_until_epoch(netuid)
+        ensure(
+            remaining is None or remaining >= self.network.admin_freeze_window,
+            AdminActionProhibitedDuringWeightsWindow,
+        )
+
+    def owner_key(self, netuid: NetUid, row: str) -> OwnerHyperparamUpdate:
+        return OwnerHyperparamUpdate(netuid, parameter_id(row))
+
+    def check_owner_limit(self, netuid: NetUid, row: str) -> None:
+        limit = self.parameters.tempo[netuid] * self.network.owner_hyperparam_rate_limit
+        ensure(self.limits.passes(self.owner_key(netuid, row), limit), TxRateLimitExceeded)
+
+    def set_parameter(
+        self, origin: Origin, netuid: NetUid, row: Parameter[Any], admin: Admin, value: Any
+    ) -> None:
+        """Check and change one parameter of a subnet."""
+        # CHECK
+        by_owner = False
+        if admin.owner:
+            by_owner = self.owner_or_root(origin, netuid)
+            if by_owner:
+                self.check_owner_limit(netuid, admin.owner)
+        else:
+            origin.root()
+        if admin.frozen:
+            self.check_window(netuid)
+        ensure(self.subnets.exists(netuid), errors.SubnetDoesNotExist)
+        ensure(not (admin.not_on_root and netuid == 0), errors.NotPermittedOnRootSubnet)
+        for bounds in (admin.bounds, *((admin.owner_bounds,) if by_owner else ())):
+            ensure(bounds == Bounds() or bounds.hold(value), bounds.error)
+        if check := CHECKS.get(row.attribute):
+            check(self, netuid, value)
+        # CHANGE
+        self.parameters.handles[row.attribute][netuid] = value
+        if by_owner:
+            self.limits.mark(self.owner_key(netuid, admin.owner))
+        # TELL
+        if admin.event:
+            self.parameters.deposit(admin.event(netuid, value))
+
+    def set_global(
+        self, origin: Origin, row: GlobalParameter[Any], admin: Admin, value: Any
+    ) -> None:
+        """Check and change one parameter of the network. Root."""
+        # CHECK
+        origin.root()
+        # CHANGE
+        setattr(self.network, row.attribute, value)
+        # TELL
+        if admin.event:
+            self.network.deposit(admin.event(value))
+
+
+def _check_max_uids(authority: Authority, netuid: NetUid, value: int) -> None:
+    least = authority.parameters.min_allowed_uids[netuid]
+    ensure(value >= least, errors.MaxAllowedUidsLessThanMinAllowedUids)
+    ensure(authority.subnets.size(netuid) <= value, errors.MaxAllowedUIdsLessThanCurrentUIds)
+
+
+def _check_min_uids(authority: Authority, netuid: NetUid, value: int) -> None:
+    slots = authority.parameters.max_allowed_uids[netuid]
+    ensure(value < slots, errors.MinAllowedUidsGreaterThanMaxAllowedUids)
+    ensure(value < authority.subnets.size(netuid), errors.MinAllowedUidsGreaterThanCurrentUids)
+
+
+def _check_validators(authority: Authority, netuid: NetUid, value: int) -> None:
+    slots = authority.parameters.max_allowed_uids[netuid]
+    ensure(value <= slots, errors.MaxValidatorsLargerThanMaxUIds)
+
+
+def _check_min_burn(authority: Authority, netuid: NetUid, value: int) -> None:
+    ensure(value < authority.parameters.max_burn[netuid], errors.ValueNotInBounds)
+
+
+def _check_max_burn(authority: Authority, netuid: NetUid, value: int) -> None:
+    ensure(value > authority.parameters.min_burn[netuid], errors.ValueNotInBounds)
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "max_allowed_uids": _check_max_uids,
+    "min_allowed_uids": _check_min_uids,
+    "max_allowed_validators": _check_validators,
+    "min_burn": _check_min_burn,
+    "max_burn": _check_max_burn,
+}
+"""Rules that compare a parameter with another or with the subnet, by the row's attribute."""
+
+
+def _declared(row: Parameter[Any] | GlobalParameter[Any], admin: Admin) -> tuple[str, Any]:
+    """The call that a row declares: its name, and the function with the row's own argument names."""
+    argument = admin.argument or row.attribute
+    of_subnet = isinstance(row, Parameter)
+
+    def set_value(self: _Declared, origin: Origin, **arguments: Any) -> None:
+        if isinstance(row, Parameter):
+            netuid = arguments["netuid"]
+            self.authority.set_parameter(origin, netuid, row, admin, arguments[argument])
+        else:
+            self.authority.set_global(origin, row, admin, arguments[argument])
+
+    name = admin.call or f"sudo_set_{row.attribute}"
+    hints = {"origin": Origin, **({"netuid": NetUid} if of_subnet else {}), argument: row.value}
+    names = ("self", *hints)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    set_value.__name__ = set_value.__qualname__ = name
+    set_value.__annotations__ = {**hints, "return": None}
+    set_value.__doc__ = f"Change: {row.doc} {'Root or owner.' if admin.owner else 'Root.'}"
+    set_value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(each, kind) for each in names]
+    )
+    told = (admin.event,) if admin.event else ()
+    fails = _failures(row.attribute, admin) if isinstance(row, Parameter) else ()
+    return name, call(index=admin.index, weight=SET, emits=told, fails=fails)(set_value)
+
+
+def _failures(attribute: str, admin: Admin) -> tuple[Any, ...]:
+    fails: list[Any] = [errors.SubnetDoesNotExist]
+    if admin.owner:
+        fails.append(TxRateLimitExceeded)
+    if admin.frozen:
+        fails.append(AdminActionProhibitedDuringWeightsWindow)
+    if admin.not_on_root:
+        fails.append(errors.NotPermittedOnRootSubnet)
+    fails += [b.error for b in (admin.bounds, admin.owner_bounds) if b != Bounds()]
+    fails += _CHECKED.get(attribute, ())
+    return tuple(dict.fromkeys(fails))
+
+
+_CHECKED: Final[dict[str, tuple[Any, ...]]] = {
+    "max_allowed_uids": (
+        errors.MaxAllowedUidsLessThanMinAllowedUids,
+        errors.MaxAllowedUIdsLessThanCurrentUIds,
+    ),
+    "min_allowed_uids": (
+        errors.MinAllowedUidsGreaterThanMaxAllowedUids,
+        errors.MinAllowedUidsGreaterThanCurrentUids,
+    ),
+    "max_allowed_validators": (errors.MaxValidatorsLargerThanMaxUIds,),
+    "min_burn": (errors.ValueNotInBounds,),
+    "max_burn": (errors.ValueNotInBounds,),
+}
+
+
+def _rows() -> list[tuple[Parameter[Any] | GlobalParameter[Any], Admin]]:
+    items = (item for part in (Hyperparameters, NetworkParameters) for item, _ in part.spec.storage)
+    rows = (item for item in items if isinstance(item, Parameter | GlobalParameter))
+    return [(row, row.admin) for row in rows if row.admin]
+
+
+class _Declared(Pallet, name="AdminUtils"):
+    """The calls that follow from the parameter tables."""
+
+    errors = errors.ALL
+    authority: Authority
+
+    def __init__(self, state: State, *, authority: Authority) -> None:
+        super().__init__(state, authority=authority)
+
+
+SetParameters: Final[type[_Declared]] = types.new_class(
+    "SetParameters",
+    (_Declared,),
+    {"name": "AdminUtils"},
+    lambda body: body.update(
+        dict(_declared(row, admin) for row, admin in _rows()), __doc__=_Declared.__doc__
+    ),
+)
+
+
+class AdminUtils(Pallet, name="AdminUtils"):
+    """The calls on parameters that have rules of their own."""
+
+    authority: Authority
+
+    def __init__(self, state: State, *, authority: Authority) -> None:
+        super().__init__(state, authority=authority)
+
+    @call(
+        index=30,
+        weight=SET,
+        emits=(TempoSet,),
+        fails=(
+            errors.SubnetDoesNotExist,
+            errors.ValueNotInBounds,
+            AdminActionProhibitedDuringWeightsWindow,
+            TxRateLimitExceeded,
+        ),
+    )
+    def sudo_set_tempo(self, origin: Origin, netuid: NetUid, tempo: U16) -> None:
+        """Change the blocks between two epochs and start counting anew. Root, or the owner within 360 to 50400."""
+        # CHECK
+        by_owner = self.authority.owner_or_root(origin, netuid)
+        if by_owner:
+            key = self.authority.owner_key(netuid, "TriggerEpoch")
+            ensure(self.authority.limits.passes(key, MIN_TEMPO), TxRateLimitExceeded)
+        self.authority.check_window(netuid)
+        ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
+        ensure(not by_owner or MIN_TEMPO <= tempo <= MAX_TEMPO, errors.ValueNotInBounds)
+        # CHANGE
+        self.authority.parameters.tempo[netuid] = tempo
+        self.authority.schedule.restart(netuid)
+        if by_owner:
+            self.authority.limits.mark(key)
+        # TELL
+        self.authority.parameters.deposit(TempoSet(netuid, tempo))
+
+    @call(
+        index=51,
+        weight=SET,
+        fails=(
+            errors.SubnetDoesNotExist,
+            errors.InvalidValue,
+            AdminActionProhibitedDuringWeightsWindow,
+            TxRateLimitExceeded,
+        ),
+    )
+    def sudo_set_alpha_values(
+        self, origin: Origin, netuid: NetUid, alpha_low: U16, alpha_high: U16
+    ) -> None:
+        """Change the slowest and the fastest bond speed of liquid alpha. Root or owner."""
+        # CHECK
+        by_owner = self.authority.owner_or_root(origin, netuid)
+        if by_owner:
+            self.authority.check_owner_limit(netuid, "AlphaValues")
+        self.authority.check_window(netuid)
+        ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
+        ensure(ALPHA_LOW_LEAST_U16 <= alpha_low <= alpha_high, errors.InvalidValue)
+        # CHANGE
+        self.authority.parameters.alpha_values[netuid] = (alpha_low, alpha_high)
+        if by_owner:
+            self.authority.limits.mark(self.authority.owner_key(netuid, "AlphaValues"))
+
+    @call(index=20, weight=SET, fails=(errors.POWRegistrationDisabled,))
+    def sudo_set_network_pow_registration_allowed(
+        self, origin: Origin, netuid: NetUid, registration_allowed: bool
+    ) -> None:
+        """Refuse: proof of work does not register neurons."""
+        raise errors.POWRegistrationDisabled

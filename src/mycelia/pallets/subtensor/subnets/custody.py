@@ -1,0 +1,66 @@
+"""Where a subnet's TAO is: on a keyless account of its own. All TAO that SubtensorModule moves passes here.
+
+Not here: how much of it is the pool's; see `staking.pools`.
+Source: subtensor@14bc6f9 `coinbase/tao.rs`.
+"""
+
+from __future__ import annotations
+
+from mycelia.frame import ensure
+from mycelia.pallets.subtensor.errors import BalanceWithdrawalError
+from mycelia.pallets.subtensor.needs import Author, Currency
+from mycelia.pallets.subtensor.subnets.issuance import Issuance
+from mycelia.pallets.subtensor.subnets.kernel import BURN_ACCOUNT, subnet_account
+from mycelia.primitives import AccountId, NetUid, Tao
+
+
+class Custody:
+    """Moves TAO between people and subnets. Has no state of its own."""
+
+    def __init__(self, *, currency: Currency, issuance: Issuance, author: Author) -> None:
+        self._currency, self._issuance, self._author = currency, issuance, author
+
+    def affords(self, who: AccountId, amount: Tao) -> bool:
+        """Whether the account holds the amount, the existential deposit included."""
+        return amount <= self._currency.free_balance(who)
+
+    def pay_in(self, netuid: NetUid, payer: AccountId, amount: Tao) -> Tao:
+        """Take up to `amount` from the payer, who stays alive; what was taken.
+
+        `BalanceWithdrawalError` when nothing can be taken.
+        """
+        taken = min(amount, self._currency.spendable(payer))
+        ensure(taken > 0, BalanceWithdrawalError)
+        self._currency.transfer(payer, subnet_account(netuid), taken)
+        return taken
+
+    def pay_out(self, netuid: NetUid, payee: AccountId, amount: Tao) -> None:
+        """Give the payee TAO of the subnet.
+
+        Too little to create an account stays where it is.
+        """
+        if self._reaches(payee, amount):
+            self._currency.transfer(subnet_account(netuid), payee, amount, keep_alive=False)
+
+    def pay_author(self, netuid: NetUid, amount: Tao) -> None:
+        """Give a fee to whoever made the block, or burn it when nobody is named."""
+        self.pay_out(netuid, self._author.author() or BURN_ACCOUNT, amount)
+
+    def author(self) -> AccountId | None:
+        """Who made the block, if that is known."""
+        return self._author.author()
+
+    def recycle(self, netuid: NetUid, amount: Tao) -> None:
+        """Take TAO of the subnet out of existence."""
+        if amount:
+            self._currency.withdraw(subnet_account(netuid), amount, keep_alive=False)
+            self._issuance.recycled(amount)
+
+    def held(self, netuid: NetUid) -> Tao:
+        """What the subnet's account holds."""
+        return self._currency.free_balance(subnet_account(netuid))
+
+    def _reaches(self, payee: AccountId, amount: Tao) -> bool:
+        return amount > 0 and (
+            amount >= self._currency.existential_deposit or self._currency.free_balance(payee) > 0
+        )
