@@ -21,7 +21,6 @@ from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
 from mycelia.pallets.system.types import ApplyExtrinsic, Digest, Finalization, Initialization
 from mycelia.primitives import AccountId, DispatchError, InvalidBlock, Tao
 from mycelia.primitives.errors import (
-    AncientBirth,
     BadSignature,
     CannotPay,
     FutureNonce,
@@ -115,13 +114,13 @@ class Runtime:
             raise BadSignature
 
     def check(self, xt: Extrinsic) -> Validity:
-        """Check nonce, era and fee against this state; a nonce ahead of the account's is fine for the pool."""
+        """Check nonce and fee against this state; a nonce ahead of the account's is fine for the pool."""
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
         height = self.pallets.system.number
+        # An era that is over can't be seen here: the same phase comes round again. The signature covers the
+        # hash of the block it began with, so `verify` refuses it, and the pool drops it after `longevity`.
         longevity = xt.era.death(height) - height if xt.era.period else _IMMORTAL
-        if longevity <= 0:
-            raise AncientBirth
         expected = self.pallets.system.nonce_of(xt.signer)
         if xt.nonce < expected:
             raise StaleNonce(expected, xt.nonce)
