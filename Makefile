@@ -29,7 +29,6 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.lints
-	$(BIN)/vulture
 	$(BIN)/codespell
 
 format: $(VENV)/.dev

@@ -17,7 +17,7 @@ HIGH = "src/mycelia/pallets/subtensor/high/pallet.py"
 BESIDE = "src/mycelia/pallets/subtensor/types.py"
 AROUND = {  # what stands in the tree before a violation is planted
     "src/mycelia/pallets/subtensor/__init__.py": 'PARTS = ("low", "high")\n',
-    "src/mycelia/pallets/faucet/errors.py": "class Dry(Error, index=9): ...\n",
+    "src/mycelia/pallets/faucet/errors.py": "class Dry(Error, index=9): ...\nDry()\n",
     "docs/units.md": "",
 }
 
@@ -101,6 +101,9 @@ CASES = [
         "narrowest",
         "try: ...\nexcept Exception: raise",
     ),
+    ("dead_code", NODE, "def gone(): ...", "remove it", "def used(): ...\nused()"),
+    ("dead_code", NODE, "import json", "remove it", "class A:\n  class B: ...\nA()"),
+    ("dead_code", NODE, "class A:\n  def gone(self): ...\nA()", "remove it", "@view\ndef f(): ..."),
     ("docs_paths", "docs/map.md", "`src/gone.py`", "correct the path", "`docs/units.md`"),
     (
         "docs_paths",

@@ -1,0 +1,68 @@
+"""What nothing uses goes: functions, methods, classes and imports that no file of the tree names.
+
+Fields, constants and nested classes (the variants of an enumeration) are left alone: here they are
+declarations that metadata, pydantic and the wire read. `REACHED_BY_NAME` lists what is called without being named.
+"""
+
+import ast
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+from vulture import Vulture
+
+from tools.lints.tree import Finding, Tree
+
+DECORATORS = [
+    "@*.callback*",
+    "@*.command*",
+    "@*_validator*",
+    "@call",
+    "@call(*",
+    "@contextmanager",
+    "@invariant",
+    "@method",
+    "@method(*",
+    "@pytest.*",
+    "@view",
+    "@view(*",
+]
+REACHED_BY_NAME = {
+    "src/mycelia/wire/listener.py": ("capture_signals",),  # uvicorn's hook
+    "src/mycelia/wire/protocol.py": ("send_400_response",),  # uvicorn's hook
+}
+
+_KINDS = {"class", "function", "import", "method", "property", "unreachable_code"}
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    """Findings in `src/`, `tools/` and `benchmarks/`; tests count as users and are not judged."""
+    scan = Vulture(ignore_decorators=DECORATORS, ignore_names=["test_*", "__*__", "model_config"])
+    for path in tree.files("**/*.py"):
+        scan.scan(tree.text(path), filename=tree.root / path)
+    for item in scan.get_unused_code():
+        path = item.filename.relative_to(tree.root).as_posix()
+        if item.typ not in _KINDS or not path.startswith(("src/", "tools/", "benchmarks/")):
+            continue
+        if not _is_reached(path, str(item.name)) and not _is_nested(tree, path, item.first_lineno):
+            remedy = "remove it, or list it in REACHED_BY_NAME with who reaches it"
+            yield Finding(
+                path, item.first_lineno, f"{item.typ} {item.name} is used nowhere: {remedy}"
+            )
+
+
+def _is_reached(path: str, name: str) -> bool:
+    return any(
+        fnmatch(path, pattern) and any(fnmatch(name, known) for known in names)
+        for pattern, names in REACHED_BY_NAME.items()
+    )
+
+
+def _is_nested(tree: Tree, path: str, line: int) -> bool:
+    """Whether a class that starts here stands in the body of another."""
+    outer = (node for node in ast.walk(tree.parse(path)) if isinstance(node, ast.ClassDef))
+    inner = (child for node in outer for child in node.body if isinstance(child, ast.ClassDef))
+    return any(_first_line(child) == line for child in inner)
+
+
+def _first_line(node: ast.ClassDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
