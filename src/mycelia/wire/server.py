@@ -17,14 +17,9 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
 
-import uvicorn
-
-from mycelia.primitives.errors import AppError
 from mycelia.wire import btauth
 from mycelia.wire.contract import (
     Authority,
@@ -37,16 +32,12 @@ from mycelia.wire.contract import (
 from mycelia.wire.errors import DEADLINE_EXCEEDED, Rejection
 from mycelia.wire.frames import CONTENT_TYPE, Kind, encode_frame
 from mycelia.wire.hangup import Hangup, Receive
-from mycelia.wire.protocol import error_body, guarded_protocol
+from mycelia.wire.listener import Listener, Scope, Send
+from mycelia.wire.protocol import error_body
 from mycelia.wire.receipt import Exchange, Times
 from mycelia.wire.replay import ReplayStore
 
-# ASGI leaves these to each server: untyped by nature, read only in this file.
-Scope = dict[str, Any]
-Send = Any
-
 _log = logging.getLogger(__name__)
-_KEEP_ALIVE_S = 75
 _LINGER_S = 1.0
 _JSON = (b"content-type", b"application/json")
 
@@ -77,8 +68,7 @@ class WireServer:
         self._born_ns = time.time_ns()
         self._inflight = 0
         self._unverified = 0
-        self._listener: _Listener | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._listener = Listener(self, self.limits)
 
     @property
     def inflight(self) -> int:
@@ -87,33 +77,11 @@ class WireServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (0 chooses a free one). Raises `AppError` if taken."""
-        listening = bound_socket(host, port)
-        config = uvicorn.Config(
-            self,
-            http=guarded_protocol(self.limits),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=1,
-            backlog=512,
-        )
-        self._listener = _Listener(config)
-        self._running = asyncio.create_task(self._listener.serve(sockets=[listening]))
-        # The socket listens already: callers that come early wait in its queue.
-        return int(listening.getsockname()[1])
+        return await self._listener.start(host, port)
 
     async def stop(self) -> None:
         """Stop listening; requests under way get one second."""
-        if self._listener is None or self._running is None:
-            return
-        self._listener.should_exit = True
-        await self._running
-        self._listener = self._running = None
+        await self._listener.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry: every failure ends here, as a status and a JSON error."""
@@ -371,34 +339,6 @@ class _Reply:
         if self._begun and not self._ended:
             self._ended = True
             await self._send({"type": "http.response.body", "body": b""})
-
-
-class _Listener(uvicorn.Server):
-    """uvicorn without its signal handlers: the process that embeds it has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """Bind a TCP socket and listen on it. Raises `AppError` when the address is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Naming the protocol makes asyncio switch Nagle's delay off for accepted connections.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(512)
-    except OSError as error:
-        sock.close()
-        raise AppError(
-            "port_unavailable",
-            f"Cannot listen on {host}:{port}: {error.strerror}.",
-            "Stop the program that uses this port, or choose another port.",
-        ) from error
-    sock.setblocking(False)
-    return sock
 
 
 async def _linger(receive: Receive) -> None:
