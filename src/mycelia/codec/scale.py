@@ -278,9 +278,13 @@ class ByteArray(Scale[bytes]):
         self._plain = self if not path else ByteArray(length)
 
     def put(self, value: bytes, out: bytearray) -> None:
+        out += self.encode(value)
+
+    def encode(self, value: bytes) -> bytes:
+        """The bytes themselves: accounts as keys take this way."""
         if len(value) != self.length:
             raise EncodeError(f"{len(value)} bytes where {self.length} are due.")
-        out += value
+        return value
 
     def take(self, data: bytes, at: int) -> tuple[bytes, int]:
         end = at + self.length

@@ -196,19 +196,23 @@ class BoundMap(Generic[K, V]):
     """
 
     default: Any
-    __slots__ = ("default", "hashers", "prefix", "scales", "state", "value_scale")
+    __slots__ = ("_only", "default", "hashers", "prefix", "scales", "state", "value_scale")
 
     def __init__(self, state: StateAccess, prefix: bytes, item: Item) -> None:
         self.state, self.prefix = state, prefix
         self.scales = tuple(scale(key) for key in item.keys)
         self.hashers, self.default = item.hashers, item.default
         self.value_scale = scale(item.value)
+        self._only = (self.scales[0], self.hashers[0]) if len(self.scales) == 1 else None
 
     def raw_key(self, key: Any) -> bytes:
         """The storage key of an entry, or of all entries below when fewer keys are given."""
-        parts = key if isinstance(key, tuple) and len(self.scales) > 1 else (key,)
+        if self._only is not None:  # one key: most reads of a block come through here
+            codec, hasher = self._only
+            encoded = codec.encode(key)
+            return self.prefix + hasher.digest(encoded) + encoded
         raw = self.prefix
-        for codec, hasher, part in zip(self.scales, self.hashers, parts, strict=False):
+        for codec, hasher, part in zip(self.scales, self.hashers, key, strict=False):
             encoded = codec.encode(part)
             raw += hasher.digest(encoded) + encoded
         return raw
@@ -267,7 +271,7 @@ class BoundMap(Generic[K, V]):
             self.state.delete(raw)
 
     def _below(self, first: tuple[Any, ...]) -> bytes:
-        return self.raw_key(first if len(self.scales) > 1 else first[0]) if first else self.prefix
+        return self.raw_key(first if self._only is None else first[0]) if first else self.prefix
 
 
 class _MapItem(Item):
