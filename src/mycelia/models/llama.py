@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mycelia.models import native
 from mycelia.models.sampling import Logits, chosen_token, shortfall
+from mycelia.models.store import ModelUnreadable
 from mycelia.primitives.errors import AppError
 
 MAX_SEED = 2**63 - 1
@@ -50,17 +51,6 @@ class Step:
     token: int
     text: str
     """Text that this token completes; empty for a control token or half of a character."""
-
-
-class ModelUnreadable(AppError):
-    """The runtime refuses a model file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            "model_unreadable",
-            f"{path} is no model that this runtime can load.",
-            "Delete the file and start again: it is fetched or made anew.",
-        )
 
 
 class ModelBusy(AppError):
@@ -183,6 +173,7 @@ class LlamaModel:
         self._memory = self._c.llama_get_memory(context)
         self._batch = self._c.llama_batch_init(schedule.chunk, 0, 1)
         self._busy = threading.Lock()
+        self._held: tuple[tuple[int, ...], Logits] | None = None
 
     @classmethod
     def load(cls, path: Path, schedule: Schedule | None = None) -> LlamaModel:
@@ -229,6 +220,7 @@ class LlamaModel:
         """
         self._check_room(len(prompt), max_tokens)
         with self._exclusive():
+            self._forget()
             text = codecs.getincrementaldecoder("utf-8")(errors="replace")
             last = self._evaluate(prompt, 0, keep_all=False)[-1]
             for position in range(max_tokens):
@@ -255,8 +247,8 @@ class LlamaModel:
         if not answer:
             return out
         with self._exclusive():
-            row = self._evaluate(prompt, 0, keep_all=False)[-1]
-            out[0] = shortfall(row, answer[0], seed, 0, temperature)
+            first = self._after(tuple(prompt))
+            out[0] = shortfall(first, answer[0], seed, 0, temperature)
             chunk = self.schedule.chunk
             for start in range(0, len(answer) - 1, chunk):
                 given = answer[start : min(start + chunk, len(answer) - 1)]
@@ -279,14 +271,31 @@ class LlamaModel:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Hold the model for one request, which starts from an empty memory."""
+        """Hold the model for one request."""
         if not self._busy.acquire(blocking=False):
             raise ModelBusy
         try:
-            self._c.llama_memory_clear(self._memory, True)
             yield
         finally:
             self._busy.release()
+
+    def _forget(self) -> None:
+        """Empty the memory, as every request of a miner starts."""
+        self._held = None
+        self._c.llama_memory_clear(self._memory, True)
+
+    def _after(self, prompt: tuple[int, ...]) -> Logits:
+        """Logits after a prompt. The last prompt is kept: a round's answers share it.
+
+        Only the answer's part of the memory is cut off then, which leaves the bits of the rest.
+        """
+        if self._held is not None and self._held[0] == prompt:
+            self._c.llama_memory_seq_rm(self._memory, 0, len(prompt), -1)
+            return self._held[1]
+        self._forget()
+        row = self._evaluate(prompt, 0, keep_all=False)[-1].copy()
+        self._held = (prompt, row)
+        return row
 
     def _evaluate(self, tokens: Sequence[int], position: int, *, keep_all: bool) -> list[Logits]:
         """Feed tokens in chunks; return the logits after all of the last chunk, or its last token.

@@ -65,6 +65,17 @@ class ModelCorrupt(AppError):
         )
 
 
+class ModelUnreadable(AppError):
+    """The runtime refuses a model file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            "model_unreadable",
+            f"{path} is no model that this runtime can load.",
+            "Delete the file and start again: it is fetched or made anew.",
+        )
+
+
 class ModelUnavailable(AppError):
     """The package index did not yield a model."""
 

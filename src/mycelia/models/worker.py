@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, TypeVar
@@ -29,7 +29,9 @@ class Worker:
         """Run `function` on the thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
-    async def iterate(self, make: Callable[[], Generator[T, None, None]]) -> AsyncIterator[T]:
+    async def iterate(
+        self, make: Callable[[], Generator[T, None, None]]
+    ) -> AsyncGenerator[T, None]:
         """Run a generator on the thread and yield its items as they come.
 
         Leaving the loop early, or cancelling it, stops the generator at its next item. Use

@@ -1,0 +1,66 @@
+"""The text subnet: chat by a declared model, checked token by token.
+
+Every request names the seed of the sampling noise. So the declared model has exactly one answer to
+it, and a validator with its own copy of the weights can tell how far a miner's answer is from that,
+without trusting the miner and without asking for identical strings.
+
+It pays for honest work, not for speed: a late answer fails by the deadline, and the gateway
+prefers quick miners.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any, ClassVar
+
+from mycelia.models import ModelStore
+from mycelia.models.catalog import SMOLLM2
+from mycelia.models.worker import Worker
+from mycelia.neuron import Challenge, Limits, Meta, Subnet
+from mycelia.subnets.text.judge import Judge
+from mycelia.subnets.text.messages import Answer, Ask, Message, Piece
+from mycelia.subnets.text.prompts import conversation
+
+OPENAI_MODEL = SMOLLM2.name
+
+_LENGTHS = (24, 32, 32, 40, 48, 64)  # tokens asked for in challenges
+_TEMPERATURES = (0.0, 0.7, 0.7, 1.0, 1.0)
+
+
+class Text(Subnet):
+    """Pays miners whose answers follow from the declared model."""
+
+    name: ClassVar[str] = "text"
+    version: ClassVar[int] = 1
+    Ask = Ask
+    Answer = Answer
+    Piece = Piece
+    limits: ClassVar[Limits] = Limits(
+        deadline_s=45.0, first_byte_s=20.0, body_bytes=256 * 1024, inflight=8
+    )
+
+    def __init__(self, models: ModelStore) -> None:
+        super().__init__(models)
+        self._worker = Worker("text-judge")
+        self._judge: Judge | None = None
+
+    async def challenge(self, rng: random.Random) -> Challenge:
+        """Compose a conversation. There is no truth to keep: the model itself is the judge."""
+        ask = Ask(
+            messages=tuple(Message.model_validate(turn) for turn in conversation(rng)),
+            max_tokens=rng.choice(_LENGTHS),
+            temperature=rng.choice(_TEMPERATURES),
+            seed=rng.getrandbits(63),
+        )
+        return Challenge(ask)
+
+    async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
+        """1 if the answer follows from the declared model, else 0."""
+        del truth, meta
+        return float(await self._worker.call(lambda: self._loaded().accepts(ask, answer)))
+
+    def _loaded(self) -> Judge:
+        """Load the judge on first use, on the worker's thread: a launcher never needs it."""
+        if self._judge is None:
+            self._judge = Judge(self.models.path(SMOLLM2.name))
+        return self._judge

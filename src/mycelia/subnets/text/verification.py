@@ -1,0 +1,37 @@
+"""Does an answer follow from the declared model? A judgement of token shortfalls.
+
+The caller's seed fixes the noise by which tokens are sampled, so the declared model leaves no
+choice: on the same build every token is the winner and every shortfall exactly zero. Another honest
+build or attention kernel rounds differently, which shows as a few small shortfalls. Other weights
+show as many; a forged token, such as an end put where the text does not end, as a great one.
+
+The two limits stand between what honest builds and what re-quantised weights were measured at, see
+docs/adr/0007-verified-text.md; `python -m mycelia.subnets.text.calibrate` measures again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an honest answer may be from this machine's own. Units: logits."""
+
+    one_token: float = 3.0
+    """Greatest shortfall of a single token."""
+    fixed: float = 1.0
+    per_token: float = 0.06
+    """An answer of n tokens may fall short by `fixed + per_token * n` in total."""
+
+
+def follows(shortfalls: NDArray[np.float64], tolerance: Tolerance | None = None) -> bool:
+    """Whether an answer with these shortfalls may come from the declared model."""
+    limit = tolerance or Tolerance()
+    if len(shortfalls) == 0:
+        return False
+    within = float(shortfalls.sum()) <= limit.fixed + limit.per_token * len(shortfalls)
+    return within and float(shortfalls.max()) <= limit.one_token
