@@ -1,0 +1,88 @@
+"""Transfers and the existential deposit, through signed extrinsics and the pallet's own methods."""
+
+from __future__ import annotations
+
+import pytest
+
+from mycelia.frame import TokenError
+from mycelia.pallets.balances.pallet import EXISTENTIAL_DEPOSIT_RAO as ED
+from mycelia.pallets.balances.pallet import Balances, InsufficientBalance
+from mycelia.primitives import AccountId, Tao
+from mycelia.runtime import GenesisConfig, Runtime
+from mycelia.state import MemoryStore, Overlay
+
+ANN, BEN, CAT = (AccountId(bytes([n]) * 32) for n in (1, 2, 3))
+
+
+@pytest.fixture
+def runtime() -> Runtime:
+    runtime = Runtime(Overlay(MemoryStore().head()))
+    runtime.genesis(GenesisConfig(balances={ANN: Tao(10_000), BEN: Tao(600)}))
+    return runtime
+
+
+@pytest.fixture
+def balances(runtime: Runtime) -> Balances:
+    return runtime.pallets.balances
+
+
+def told(runtime: Runtime) -> list[str]:
+    return [type(t.event).__name__ for t in runtime.state.told]
+
+
+def test_a_transfer_creates_the_receiver(runtime: Runtime, balances: Balances) -> None:
+    balances.transfer(ANN, CAT, Tao(ED))
+    assert (balances.free_balance(ANN), balances.free_balance(CAT)) == (10_000 - ED, ED)
+    assert runtime.pallets.system.account[CAT].providers == 1
+    assert told(runtime)[-3:] == ["NewAccount", "Endowed", "Transfer"]
+
+
+@pytest.mark.parametrize(
+    ("source", "dest", "value", "keep_alive", "case"),
+    [
+        (ANN, BEN, 10_001, False, "FundsUnavailable"),
+        (ANN, BEN, 10_000 - ED + 1, True, "NotExpendable"),
+        (ANN, CAT, ED - 1, True, "BelowMinimum"),
+        (CAT, ANN, 1, False, "FundsUnavailable"),
+    ],
+)
+def test_what_a_balance_rule_refuses(balances, source, dest, value, keep_alive, case) -> None:
+    with pytest.raises(TokenError) as refused:
+        balances.transfer(source, dest, Tao(value), keep_alive=keep_alive)
+    assert refused.value.case == case
+
+
+def test_dust_is_burned_and_its_account_removed(runtime: Runtime, balances: Balances) -> None:
+    balances.transfer(BEN, ANN, Tao(300), keep_alive=False)
+    assert balances.free_balance(BEN) == 0
+    assert balances.free_balance(ANN) == 10_300
+    assert balances.total_issuance == 10_300
+    assert "DustLost" in told(runtime)
+    assert "KilledAccount" in told(runtime)
+
+
+def test_a_transfer_to_oneself_changes_nothing(balances: Balances) -> None:
+    balances.transfer(ANN, ANN, Tao(9_999))
+    assert balances.free_balance(ANN) == 10_000
+
+
+def test_withdrawals_leave_the_existential_deposit(balances: Balances) -> None:
+    with pytest.raises(InsufficientBalance):
+        balances.withdraw(ANN, Tao(10_000 - ED + 1))
+    balances.withdraw(ANN, Tao(10_000 - ED))
+    assert balances.free_balance(ANN) == ED
+    assert balances.total_issuance == 600 + ED
+
+
+def test_too_little_cannot_create_an_account(balances: Balances) -> None:
+    with pytest.raises(TokenError):
+        balances.credit(CAT, Tao(ED - 1))
+    balances.credit(CAT, Tao(ED))
+    assert balances.total_issuance == 10_600 + ED
+
+
+def test_the_invariant_can_fail(balances: Balances) -> None:
+    balances.issuance_is_the_sum_of_balances()
+    balances.total_issuance = Tao(1)
+    with pytest.raises(AssertionError):
+        balances.issuance_is_the_sum_of_balances()
