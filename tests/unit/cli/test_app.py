@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import pytest
+
+from mycelia.cli.app import netuids
+from mycelia.primitives.errors import AppError
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "mycelia.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_netuids_are_parsed():
+    assert netuids(["text=1", "vision=2"]) == {"text": 1, "vision": 2}
+
+
+@pytest.mark.parametrize("word", ["text", "=1", "text=", "text=one", "text=-1"])
+def test_bad_netuids_are_refused(word):
+    with pytest.raises(AppError):
+        netuids([word])
+
+
+def test_help_names_every_command():
+    shown = run("--help")
+    assert shown.returncode == 0
+    for command in ("up", "node", "miner", "validator", "gateway", "replay"):
+        assert command in shown.stdout
+
+
+def test_help_loads_no_sdk():
+    code = (
+        "import sys, mycelia.cli.app;"
+        "sys.exit(any(m in sys.modules for m in ('bittensor', 'mycelia.node', 'numpy', 'rich.live')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_error_is_two_lines_and_status_one(tmp_path):
+    shown = run("up", "--dir", str(tmp_path), "--only", "nonsense")
+    assert shown.returncode == 1
+    assert shown.stderr.splitlines()[0].startswith("error[unknown_subnet]:")
+    assert shown.stderr.splitlines()[1].startswith("  remedy:")
+    assert "Traceback" not in shown.stderr

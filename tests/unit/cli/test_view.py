@@ -1,0 +1,71 @@
+from dataclasses import replace
+
+from rich.console import Console
+
+from mycelia.cli.up import view
+from mycelia.cli.up.plan import Options
+from mycelia.cli.up.watch import Row, Snapshot, SubnetState
+
+
+def row(name, role, **kwargs):
+    fields = {
+        "uid": 1,
+        "running": True,
+        "score": 0.9,
+        "incentive": 0.5,
+        "dividends": 0.0,
+        "earned_rao": 1_234_567_890,
+        "requests": 7,
+    }
+    return Row(name, role, **(fields | kwargs))
+
+
+TEXT = SubnetState(
+    "text", 2, 20, 13, 10**9, 5 * 10**8, 0.25, 3,
+    (row("text-full", "honest"), row("text-canned", "cheat", incentive=0.0, running=False)),
+)  # fmt: skip
+SNAPSHOT = Snapshot(1234, 21_000_000 * 10**9 + 1, (TEXT,))
+
+
+def shown(renderable):
+    console = Console(width=150)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_picture_shows_what_a_person_came_for(tmp_path):
+    text = shown(view.picture(SNAPSHOT, Options(tmp_path, gateway_port=8081)))
+    for word in (
+        "1,234",
+        "21,000,000.000",
+        "text-full",
+        "netuid 2",
+        "1.000 alpha + 0.500 TAO",
+        "0.900",
+        "0.5000",
+        "1.234",
+        "restarting",
+        "13 of 20",
+        "http://127.0.0.1:8081/v1/chat/completions",
+    ):
+        assert word in text
+
+
+def test_lines_are_printed_once_per_paid_epoch():
+    assert list(view.lines(SNAPSHOT, SNAPSHOT)) == []
+    (line,) = view.lines(replace(SNAPSHOT, subnets=(replace(TEXT, paid_epochs=2),)), SNAPSHOT)
+    assert "paid epoch 3" in line
+    assert "text-full 0.500" in line
+    assert list(view.lines(None, replace(SNAPSHOT, subnets=(replace(TEXT, paid_epochs=0),)))) == []
+
+
+def test_amounts_are_cut_not_rounded():
+    assert view.amount(1_999_999_999) == "1.999"
+    assert view.amount(-1_500_000_000) == "-1.500"
+    assert view.amount(0) == "0.000"
+
+
+def test_paid_epochs_are_those_of_the_slowest_subnet():
+    both = Snapshot(1, 0, (TEXT, replace(TEXT, name="vision", paid_epochs=1)))
+    assert both.paid_epochs == 1

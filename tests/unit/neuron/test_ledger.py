@@ -1,0 +1,75 @@
+import sqlite3
+
+import pytest
+
+from mycelia.neuron.book import Identity, Sample, Verdict, current, replayed, weigh
+from mycelia.neuron.ledger import Ledger, LedgerError
+
+ALICE, BOB = Identity(1, "alice", 5), Identity(2, "bob", 6)
+SAMPLES = [
+    Sample(ALICE, 1, Verdict.SCORED, 0.9, latency_ms=12.5, first_byte_ms=3.0),
+    Sample(BOB, 1, Verdict.FAILED, 0.0, "timeout"),
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger.sqlite"
+
+
+def test_rounds_survive_a_restart(path):
+    ledger = Ledger(path)
+    ledger.add_round("text", 1, b"seed", 7, SAMPLES)
+    ledger.close()
+    again = Ledger(path)
+    assert again.samples("text") == SAMPLES
+    assert again.next_round("text") == 2
+    assert again.next_round("vision") == 1
+    assert again.seed("text", 1) == b"seed"
+    assert again.seed("text", 2) is None
+    assert again.book("text") == replayed(SAMPLES)
+
+
+def test_weights_can_be_recomputed_from_the_samples_they_rest_on(path):
+    ledger = Ledger(path)
+    ledger.add_round("text", 1, b"a", 7, SAMPLES)
+    weights = weigh(ledger.book("text"))
+    ledger.add_weights("text", 8, weights)
+    ledger.add_round("text", 2, b"b", 9, [Sample(ALICE, 2, Verdict.SCORED, 0.1)])
+    (taken,) = ledger.weights("text")
+    assert taken.height == 8
+    book = replayed(ledger.samples("text", up_to=taken.last_sample))
+    assert weigh(current(book, [ALICE, BOB])) == taken.weights == weights
+
+
+def test_a_round_is_recorded_whole_or_not_at_all(path):
+    ledger = Ledger(path)
+    ledger.add_round("text", 1, b"a", 7, SAMPLES)
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.add_round("text", 1, b"again", 8, SAMPLES)
+    assert ledger.samples("text") == SAMPLES
+    assert ledger.seed("text", 1) == b"a"
+
+
+def test_readers_look_on_while_the_validator_writes(path):
+    ledger = Ledger(path)
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as reader:
+        ledger.add_round("text", 1, b"a", 7, SAMPLES)
+        assert reader.execute("SELECT count(*) FROM samples").fetchone() == (2,)
+
+
+def test_corrupt_file_is_refused_with_a_remedy(path):
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(LedgerError) as refused:
+        Ledger(path)
+    assert refused.value.code == "ledger_unreadable"
+    assert str(path) in refused.value.remedy
+
+
+def test_newer_file_is_refused_with_a_remedy(path):
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerError) as refused:
+        Ledger(path)
+    assert refused.value.code == "ledger_newer"
+    assert refused.value.remedy

@@ -1,0 +1,217 @@
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+from mycelia.neuron.events import EventLog, StatusFile, read_status
+from mycelia.neuron.miner import MinerConfig, MinerProcess
+from mycelia.neuron.subnet import Delta
+from mycelia.primitives.errors import AppError
+from mycelia.wire.client import WireClient
+from mycelia.wire.contract import Endpoint
+from mycelia.wire.errors import Refused, Timeout
+from tests.unit.neuron.kit import (
+    MemoryChain,
+    Sum,
+    eventually,
+    honest,
+    keypair,
+    metagraph,
+    neuron,
+)
+
+MINER, VALIDATOR, GATEWAY, STRANGER = (keypair(n) for n in ("M", "V", "G", "S"))
+HOST = "127.0.0.1"
+
+
+def chain():
+    return MemoryChain(
+        metagraph(
+            neuron(0, MINER.ss58_address),
+            neuron(1, VALIDATOR.ss58_address, permit=True),
+            neuron(2, STRANGER.ss58_address),
+        )
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(memory, function=honest, subnet=Sum, **kwargs):
+    config = MinerConfig(1, HOST, 0, frozenset({GATEWAY.ss58_address}))
+    process = MinerProcess(subnet, function, MINER, memory, config, **kwargs)
+    stop = asyncio.Event()
+    task = asyncio.create_task(process.run(stop))
+    await eventually(lambda: process.port and process.authority.allows(VALIDATOR.ss58_address))
+    try:
+        yield process, Endpoint(MINER.ss58_address, HOST, process.port)
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 5)
+
+
+async def ask(endpoint, caller, body=b'{"a": 2, "b": 3}', path=None):
+    async with WireClient(caller) as client:
+        return (await client.call(endpoint, path or Sum.path(), body, 2.0)).body
+
+
+async def test_validator_gets_the_folded_answer():
+    async with running(chain()) as (process, endpoint):
+        assert json.loads(await ask(endpoint, VALIDATOR)) == {"total": 5}
+        assert process.traffic.served == 1
+
+
+async def test_stream_yields_the_pieces_one_by_one():
+    async with running(chain()) as (_, endpoint), WireClient(VALIDATOR) as client:
+        body = b'{"a": 2, "b": 3}'
+        async with client.stream(endpoint, Sum.stream_path(), body, 2.0) as chunks:
+            pieces = [json.loads(chunk) async for chunk in chunks]
+    assert pieces == [{"part": 2}, {"part": 3}]
+
+
+async def test_a_miner_that_returns_its_answer_has_no_stream():
+    @Sum.miner
+    async def whole(ask):
+        return Sum.Answer(total=ask.a + ask.b)
+
+    async with running(chain(), whole) as (_, endpoint):
+        assert json.loads(await ask(endpoint, VALIDATOR)) == {"total": 5}
+        with pytest.raises(Refused) as refused:
+            await ask(endpoint, VALIDATOR, path=Sum.stream_path())
+        assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"nonsense", b'{"a": 1}', b'{"a": 1, "b": 2, "c": 3}', b"[]"]
+)
+async def test_body_that_is_no_ask_is_a_400(body):
+    async with running(chain()) as (process, endpoint):
+        with pytest.raises(Refused) as refused:
+            await ask(endpoint, VALIDATOR, body)
+        assert (refused.value.status, refused.value.code) == (400, "invalid_request")
+        assert process.traffic.refused == 1
+        assert json.loads(await ask(endpoint, VALIDATOR)) == {"total": 5}
+
+
+async def test_configured_gateway_is_served_and_a_stranger_is_not():
+    async with running(chain()) as (_, endpoint):
+        assert await ask(endpoint, GATEWAY)
+        with pytest.raises(Refused) as refused:
+            await ask(endpoint, STRANGER)
+        assert refused.value.status == 403
+
+
+async def test_permit_that_is_gone_ends_the_service(monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.05)
+    memory = chain()
+    async with running(memory) as (process, endpoint):
+        memory.graph = metagraph(neuron(1, VALIDATOR.ss58_address))
+        await eventually(lambda: not process.authority.allows(VALIDATOR.ss58_address))
+        with pytest.raises(Refused):
+            await ask(endpoint, VALIDATOR)
+
+
+async def test_service_goes_on_while_the_node_is_away(monkeypatch, tmp_path):
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.05)
+    memory, path = chain(), tmp_path / "m.jsonl"
+    log = EventLog(path, "m")
+    async with running(memory, log=log) as (_, endpoint):
+        memory.away = True
+        await eventually(lambda: "chain_trouble" in path.read_text())
+        await asyncio.sleep(0.2)
+        assert await ask(endpoint, VALIDATOR)
+    log.close()
+    events = [json.loads(line)["event"] for line in path.read_text().splitlines()]
+    assert events.count("chain_trouble") == 1
+
+
+async def test_address_is_published_once():
+    memory = chain()
+    async with running(memory) as (process, _):
+        await eventually(lambda: memory.served)
+        assert memory.served == [(HOST, process.port)]
+
+
+async def test_address_already_on_the_chain_is_not_published_again(monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.05)
+    memory = chain()
+    async with running(memory) as (process, _):
+        await eventually(lambda: memory.served)
+        memory.graph = metagraph(
+            neuron(0, MINER.ss58_address, port=process.port),
+            neuron(1, VALIDATOR.ss58_address, permit=True),
+        )
+        memory.served.clear()
+        await asyncio.sleep(0.3)
+        assert memory.served == []
+
+
+async def test_slow_miner_is_cancelled_at_the_deadline():
+    cancelled = asyncio.Event()
+
+    @Sum.miner
+    async def slow(ask):
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with running(chain(), slow) as (process, endpoint), WireClient(VALIDATOR) as client:
+        with pytest.raises((Timeout, Refused)):
+            await client.call(endpoint, Sum.path(), b'{"a": 2, "b": 3}', 0.3)
+        await asyncio.wait_for(cancelled.wait(), 2)
+        await eventually(lambda: process.traffic.failed == 1)
+
+
+async def test_more_than_inflight_requests_are_refused_as_busy():
+    gate = asyncio.Event()
+
+    @Sum.miner
+    async def waiting(ask):
+        await gate.wait()
+        return Sum.Answer(total=ask.a + ask.b)
+
+    async with running(chain(), waiting) as (_, endpoint):
+        calls = [asyncio.create_task(ask(endpoint, VALIDATOR)) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        with pytest.raises(Refused) as refused:
+            await ask(endpoint, VALIDATOR)
+        assert refused.value.is_capacity
+        gate.set()
+        assert len(await asyncio.gather(*calls)) == 2
+
+
+async def test_failing_miner_answers_500_and_lives_on():
+    @Sum.miner
+    async def broken(ask):
+        if ask.a == 0:
+            raise RuntimeError("secret detail")
+        return Sum.Answer(total=ask.a + ask.b)
+
+    async with running(chain(), broken) as (process, endpoint):
+        with pytest.raises(Refused) as refused:
+            await ask(endpoint, VALIDATOR, b'{"a": 0, "b": 3}')
+        assert refused.value.status == 500
+        assert "secret" not in str(refused.value)
+        assert process.traffic.failed == 1
+        assert await ask(endpoint, VALIDATOR)
+
+
+async def test_taken_port_is_an_error_with_a_remedy():
+    async with running(chain()) as (process, _):
+        second = MinerProcess(Sum, honest, MINER, chain(), MinerConfig(1, HOST, process.port))
+        with pytest.raises(AppError) as refused:
+            await second.run(asyncio.Event())
+        assert refused.value.remedy
+
+
+async def test_status_reports_requests(tmp_path, monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.miner._STATUS_S", 0.05)
+    path = tmp_path / "m.json"
+    async with running(chain(), status=StatusFile(path)) as (_, endpoint):
+        await ask(endpoint, VALIDATOR)
+        await eventually(lambda: (read_status(path) or {}).get("requests") == 1)
+
+
+def test_pieces_are_strict():
+    assert issubclass(Sum.Piece, Delta)

@@ -1,0 +1,315 @@
+import asyncio
+import contextlib
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from mycelia.neuron.book import Verdict, current, replayed, weigh
+from mycelia.neuron.events import EventLog, StatusFile, read_status
+from mycelia.neuron.ledger import Ledger
+from mycelia.neuron.routes import Traffic, routes
+from mycelia.neuron.sampler import Round, Sampler
+from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
+from mycelia.wire.client import WireClient
+from mycelia.wire.contract import AllowSet
+from mycelia.wire.server import WireServer
+from tests.unit.neuron.kit import (
+    MemoryChain,
+    Sum,
+    cheat,
+    eventually,
+    honest,
+    keypair,
+    metagraph,
+    neuron,
+    sloppy,
+)
+
+VALIDATOR = keypair("Val")
+HOST = "127.0.0.1"
+QUICK = ValidatorConfig(round_s=0.05, retry_s=0.05)
+
+
+@contextlib.asynccontextmanager
+async def miners(*functions, allowed=True):
+    """Serve each function at a real port; yields their neurons, uids from 1."""
+    servers, neurons = [], []
+    authority = AllowSet([VALIDATOR.ss58_address] if allowed else [])
+    for uid, function in enumerate(functions, start=1):
+        key = keypair(f"miner{uid}")
+        server = WireServer(key, routes(Sum, function, Traffic()), authority)
+        port = await server.start(HOST, 0)
+        servers.append(server)
+        neurons.append(neuron(uid, key.ss58_address, port=port))
+    try:
+        yield neurons
+    finally:
+        await asyncio.gather(*(server.stop() for server in servers))
+
+
+async def sampled(subnet, neurons, *, seed=b"s", lenient=False, log=None):
+    async with WireClient(VALIDATOR) as client:
+        plan = Round(1, seed, neurons, lenient)
+        samples = await Sampler(subnet, client, log=log).run(plan)
+    return {sample.miner.uid: sample for sample in samples}
+
+
+async def test_round_judges_every_miner_by_the_same_ask():
+    asked = []
+
+    @Sum.miner
+    async def spy(ask):
+        asked.append(ask)
+        yield Sum.Piece(part=ask.a + ask.b)
+
+    async with miners(spy, spy, sloppy, cheat) as found:
+        samples = await sampled(Sum(None), found)
+    assert asked[0] == asked[1]
+    assert [round(samples[uid].score, 2) for uid in (1, 2, 3, 4)] == [1.0, 1.0, 0.8, 0.1]
+    assert all(sample.latency_ms >= sample.first_byte_ms > 0 for sample in samples.values())
+
+
+async def test_seed_reveals_the_challenge():
+    asked = []
+
+    @Sum.miner
+    async def spy(ask):
+        asked.append(ask)
+        yield Sum.Piece(part=0)
+
+    async with miners(spy) as found:
+        for seed in (b"one", b"two", b"one"):
+            await sampled(Sum(None), found, seed=seed)
+    assert asked[0] == asked[2] != asked[1]
+    assert (await Sum(None).challenge(random.Random(b"one"))).ask == asked[0]
+
+
+async def test_both_forms_of_the_call_are_asked_for():
+    forms = set()
+
+    class Spy:
+        def __init__(self, client):
+            self.client = client
+
+        async def call(self, *args):
+            forms.add("whole")
+            return await self.client.call(*args)
+
+        def stream(self, *args):
+            forms.add("stream")
+            return self.client.stream(*args)
+
+    async with miners(honest) as found, WireClient(VALIDATOR) as client:
+        sampler = Sampler(Sum(None), Spy(client))
+        scores = [(await sampler.run(Round(n, bytes([n]), found)))[0].score for n in range(8)]
+    assert forms == {"whole", "stream"}
+    assert scores == [1.0] * 8
+
+
+async def test_unreachable_miner_fails_with_its_reason():
+    async with miners(honest) as found:
+        gone = neuron(9, keypair("gone").ss58_address, port=1)
+        samples = await sampled(Sum(None), [*found, gone])
+    assert samples[1].verdict is Verdict.SCORED
+    assert (samples[9].verdict, samples[9].score) == (Verdict.FAILED, 0.0)
+    assert samples[9].reason
+
+
+async def test_reply_that_is_no_answer_fails():
+    server = WireServer(
+        keypair("odd"),
+        {Sum.path(): _junk, Sum.stream_path(): _junk_stream},
+        AllowSet([VALIDATOR.ss58_address]),
+    )
+    port = await server.start(HOST, 0)
+    try:
+        odd = [neuron(1, keypair("odd").ss58_address, port=port)]
+        for seed in (b"a", b"b", b"c", b"d"):
+            sample = (await sampled(Sum(None), odd, seed=seed))[1]
+            assert (sample.verdict, sample.reason) == (Verdict.FAILED, "malformed_answer")
+    finally:
+        await server.stop()
+
+
+async def _junk(inbound):
+    return b'{"nothing": true}'
+
+
+async def _junk_stream(inbound):
+    yield b"junk"
+
+
+async def test_someone_elses_signature_fails():
+    async with miners(honest) as found:
+        posed = replace(found[0], hotkey=keypair("someone else").ss58_address)
+        samples = await sampled(Sum(None), [posed])
+    assert samples[1].verdict is Verdict.FAILED
+
+
+async def test_refusal_is_blameless_only_while_the_permit_is_new():
+    async with miners(honest, allowed=False) as found:
+        assert (await sampled(Sum(None), found, lenient=True))[1].verdict is Verdict.VOID
+        assert (await sampled(Sum(None), found))[1].verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("outcome", [None, RuntimeError("bug"), 1.5, float("nan"), -0.1])
+async def test_judge_that_cannot_tell_makes_the_sample_void(outcome, tmp_path):
+    class Unsure(Sum):
+        async def score(self, ask, answer, truth, meta):
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+    log = EventLog(tmp_path / "v.jsonl", "v")
+    async with miners(honest) as found:
+        sample = (await sampled(Unsure(None), found, log=log))[1]
+    log.close()
+    assert (sample.verdict, sample.score) == (Verdict.VOID, 0.0)
+    assert sample.reason == ("undecided" if outcome is None else sample.reason) != ""
+
+
+@contextlib.asynccontextmanager
+async def validating(memory, tmp_path, subnet=None, config=QUICK):
+    ledger, stop = Ledger(tmp_path / "ledger.sqlite"), asyncio.Event()
+    log = EventLog(tmp_path / "v.jsonl", "v")
+    seat = Seat(1, subnet or Sum(None))
+    async with WireClient(VALIDATOR) as client:
+        validator = Validator(
+            VALIDATOR.ss58_address,
+            [seat],
+            memory,
+            client,
+            ledger,
+            config,
+            log=log,
+            status=StatusFile(tmp_path / "v.json"),
+        )
+        task = asyncio.create_task(validator.run(stop))
+        try:
+            yield seat, ledger
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 5)
+            ledger.close()
+            log.close()
+
+
+def events(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+
+
+def me(*, permit=True):
+    return neuron(0, VALIDATOR.ss58_address, permit=permit)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.validator._FOLLOW_S", 0.05)
+
+
+async def test_weights_follow_quality_and_can_be_replayed(tmp_path):
+    async with miners(honest, sloppy, cheat) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (_, ledger):
+            await eventually(lambda: memory.weights)
+            await eventually(lambda: ledger.weights("sum"))
+            (taken, *_) = ledger.weights("sum")
+            samples = ledger.samples("sum", up_to=taken.last_sample)
+    weights = memory.weights[0]
+    assert weights[1] > weights[2] > weights[3] == 0.0
+    assert 0 not in weights
+    holders = [n.identity for n in found]
+    assert weigh(current(replayed(samples), holders)) == weights == taken.weights
+    seeds = [event["seed"] for event in events(tmp_path) if event["event"] == "round"]
+    assert len(seeds) == len(set(seeds)) >= 1
+
+
+async def test_no_permit_no_samples_no_weights(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(permit=False), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            await asyncio.sleep(0.3)
+            assert (seat.round, memory.attempts) == (0, 0)
+            memory.graph = metagraph(me(), *found)
+            await eventually(lambda: memory.weights)
+
+
+async def test_weights_wait_for_half_a_tempo(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found, height=100, tempo_blocks=20))
+        async with validating(memory, tmp_path) as (seat, _):
+            await eventually(lambda: len(memory.weights) == 1)
+            memory.advance(9)
+            was = seat.round
+            await eventually(lambda: seat.round > was + 2)
+            assert len(memory.weights) == 1
+            memory.advance(1)
+            await eventually(lambda: len(memory.weights) == 2)
+
+
+async def test_refused_weights_are_tried_again(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found), refusals=["rate_limited", "call_failed"])
+        async with validating(memory, tmp_path):
+            await eventually(lambda: memory.weights)
+        assert memory.attempts >= 3
+
+
+async def test_node_that_goes_away_stops_nothing(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            await eventually(lambda: seat.round >= 1)
+            memory.away = True
+            await eventually(lambda: seat.trouble == "chain_away")
+            was = seat.round
+            await eventually(lambda: seat.round > was)
+            taken = len(memory.weights)
+            memory.away = False
+            memory.advance(5)
+            await eventually(lambda: len(memory.weights) > taken and seat.trouble == "")
+
+
+async def test_restart_forgets_nothing(tmp_path):
+    async with miners(honest, sloppy) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            await eventually(lambda: seat.round >= 2)
+        before, rounds = dict(seat.book), seat.round
+        memory.graph = metagraph(me(permit=False), *found)
+        async with validating(memory, tmp_path) as (seat, _):
+            await asyncio.sleep(0.1)
+            assert seat.book == before
+            assert seat.round == rounds
+
+
+async def test_challenge_that_fails_is_tried_again(tmp_path):
+    class Moody(Sum):
+        calls = 0
+
+        async def challenge(self, rng):
+            self.calls += 1
+            if self.calls < 3:
+                raise RuntimeError("no idea")
+            return await super().challenge(rng)
+
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path, Moody(None)) as (seat, _):
+            await eventually(lambda: seat.round >= 1)
+    assert sum(event["event"] == "challenge_failed" for event in events(tmp_path)) == 2
+
+
+async def test_status_shows_scores(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            await eventually(lambda: seat.round >= 1)
+            path = tmp_path / "v.json"
+            await eventually(
+                lambda: (read_status(path) or {}).get("subnets", {}).get("sum", {}).get("scores")
+            )
+    scores = read_status(path)["subnets"]["sum"]["scores"]
+    assert scores["1"]["quality"] == 1.0
