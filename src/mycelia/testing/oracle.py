@@ -70,6 +70,6 @@ def _keypair(uri: str) -> Any:
     return bittensor_core.Keypair.create_from_uri(uri)
 
 
-def compose(pallet: str, call: str, **params: Any) -> bytes:
+def compose(pallet: str, call: str, /, **params: Any) -> bytes:
     """Call bytes as the SDK composes them."""
     return bytes(oracle().compose_call(pallet, call, params))

@@ -76,11 +76,11 @@ class World:
             for law in part.spec.invariants:
                 law(part)
 
-    def submit(self, uri: str, pallet: str, call: str, **params: Any) -> Result:
+    def submit(self, uri: str, pallet: str, call: str, /, **params: Any) -> Result:
         """Sign a call with a key and apply it in the open block."""
         return self.apply(uri, compose(pallet, call, **params))
 
-    def sudo(self, pallet: str, call: str, **params: Any) -> Result:
+    def sudo(self, pallet: str, call: str, /, **params: Any) -> Result:
         """Make a call as root, by the operator."""
         result = self.apply(
             "//Alice", compose("Sudo", "sudo", call=compose(pallet, call, **params))
