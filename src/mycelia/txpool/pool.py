@@ -241,7 +241,7 @@ class Pool(Generic[X]):
 
     def _place(self, line: _Line[X], xt: X, terms: Terms) -> Status:
         self._order += 1
-        until = self._height + min(terms.longevity, self.limits.stay_blocks)
+        until = self._height + min(terms.longevity, self.limits.stay_blocks) - 1
         entry = Entry(xt, terms.sender, terms.nonce, terms.priority, until, self._order)
         self._lines[terms.sender] = line
         line.by_nonce[terms.nonce] = entry

@@ -125,8 +125,8 @@ def test_selection_goes_on_while_the_pool_changes() -> None:
 
 def test_what_outlives_its_longevity_leaves() -> None:
     pool: Pool[Xt] = Pool(height=10)
-    short = put(pool, ALICE, 0, life=2)
-    put(pool, BOB, 0, life=3)
+    short = put(pool, ALICE, 0, life=3)
+    put(pool, BOB, 0, life=4)
     pool.included([], 11)
     assert len(pool) == 2
     pool.included([], 12)

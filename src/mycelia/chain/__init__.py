@@ -1,0 +1,29 @@
+"""Blocks, the border to engines, and the history that is read back and replayed."""
+
+from mycelia.chain.chain import (
+    Budget,
+    Chain,
+    Draft,
+    Proposal,
+    copy_genesis,
+    open_chain,
+    replay,
+    verify_signature,
+)
+from mycelia.chain.header import Block, Header, extrinsics_root
+from mycelia.chain.history import History
+
+__all__ = [
+    "Block",
+    "Budget",
+    "Chain",
+    "Draft",
+    "Header",
+    "History",
+    "Proposal",
+    "copy_genesis",
+    "extrinsics_root",
+    "open_chain",
+    "replay",
+    "verify_signature",
+]

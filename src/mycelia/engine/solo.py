@@ -1,0 +1,159 @@
+"""One sealer, final at once: on an interval, on demand, or as fast as the machine can.
+
+A block is made in slices, between which the event loop runs on: however full the pool, extrinsics are admitted, and a
+block ends when its budget does. News of a block goes out only when it is durable.
+
+Time follows the wall clock but never stands still: blocks sealed faster than their slots run ahead of it (time warp).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mycelia.chain import Block, Budget, Chain, Draft
+from mycelia.primitives import InvalidTransaction
+from mycelia.primitives.errors import ExhaustsResources
+from mycelia.runtime import Extrinsic
+from mycelia.txpool import Pool
+
+log = logging.getLogger("mycelia.engine")
+
+_SLICE_S: Final = 0.005
+"""How long extrinsics are executed before the event loop gets a turn."""
+
+
+@dataclass(frozen=True)
+class SoloConfig:
+    """How blocks are made. `interval_ms` None seals on demand only, 0 one block after the other."""
+
+    interval_ms: int | None = 1_000
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """A block that is durable, and what making it took."""
+
+    block: Block
+    hashes: tuple[bytes, ...]
+    rejected: int
+    made_ms: float
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Solo:
+    """Seals the chain's blocks from the pool. `on_sealed` hears of each after its commit."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        pool: Pool[Extrinsic],
+        config: SoloConfig | None = None,
+        *,
+        on_sealed: Callable[[Sealing], None],
+        clock_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._chain = chain
+        self._pool = pool
+        self._config = config or SoloConfig()
+        self._on_sealed = on_sealed
+        self._clock_ms = clock_ms
+        self._sealing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Seal on the interval until cancelled. A late block shifts none of those after it."""
+        interval_ms = self._config.interval_ms
+        if interval_ms is None:
+            return
+        loop = asyncio.get_running_loop()
+        interval_s = interval_ms / 1000
+        due = loop.time()
+        while True:
+            await self.seal(is_warping=not interval_ms)
+            if not interval_ms:
+                await asyncio.sleep(0)
+                continue
+            due += interval_s
+            late = loop.time() - due
+            if late > 0:
+                due += interval_s * (late // interval_s)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def seal(self, blocks: int = 1, *, is_warping: bool = True) -> list[bytes]:
+        """Seal blocks now; their hashes. In a time warp each is a slot after the one before."""
+        hashes = []
+        for _ in range(blocks):
+            async with self._sealing:
+                sealing = await self._seal_one(is_warping=is_warping)
+            hashes.append(sealing.block.hash)
+            await asyncio.sleep(0)
+        return hashes
+
+    async def _seal_one(self, *, is_warping: bool) -> Sealing:
+        started = time.perf_counter()
+        draft = self._chain.draft(self._next_ms(is_warping=is_warping), self._config.budget)
+        try:
+            hashes, rejected = await self._fill(draft, started)
+        except BaseException:
+            self._chain.discard()
+            raise
+        self._chain.finalize(draft.finish())
+        block = self._chain.commit()
+        self._pool.included(hashes, block.height)
+        made_ms = (time.perf_counter() - started) * 1000
+        sealing = Sealing(block, tuple(hashes), rejected, made_ms)
+        self._on_sealed(sealing)
+        return sealing
+
+    def _next_ms(self, *, is_warping: bool) -> int:
+        """The wall clock, or later: a slot after the parent in a time warp, else just after it."""
+        step = self._chain.slot_ms if is_warping else 1
+        return max(self._clock_ms(), self._chain.now_ms() + step)
+
+    async def _fill(self, draft: Draft, started: float) -> tuple[list[bytes], int]:
+        """Take in what is ready until the budget is used up; hashes, and how many were refused."""
+        ends = started + self._config.budget.time_ms / 1000
+        slice_ends = time.perf_counter() + _SLICE_S
+        hashes: list[bytes] = []
+        rejected = 0
+        for entry in self._pool.ready():
+            if not draft.fits(len(entry.xt.raw)):
+                if draft.is_full:
+                    break
+                continue
+            if self._take(draft, entry.xt):
+                hashes.append(entry.xt.hash)
+            else:
+                rejected += entry.xt.hash not in self._pool
+            now = time.perf_counter()
+            if now >= ends:
+                break
+            if now >= slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = time.perf_counter() + _SLICE_S
+        return hashes, rejected
+
+    def _take(self, draft: Draft, xt: Extrinsic) -> bool:
+        """Include an extrinsic; what never fits leaves the pool. An edge: see the last clause."""
+        try:
+            draft.add(xt)
+        except ExhaustsResources:
+            return False
+        except InvalidTransaction as refusal:
+            log.info("extrinsic_refused hash=0x%s cause=%s", xt.hash.hex(), refusal.detail)
+        except Exception:
+            # A rule broke over this extrinsic. It left no trace and must not stop the chain.
+            log.exception("extrinsic_broke_a_rule hash=0x%s raw=0x%s", xt.hash.hex(), xt.raw.hex())
+        else:
+            return True
+        self._pool.reject(xt.hash)
+        return False

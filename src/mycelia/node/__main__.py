@@ -1,0 +1,7 @@
+"""`python -m mycelia.node`."""
+
+import sys
+
+from mycelia.node.main import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""What an operator chooses of a node. One dataclass; the command line and other programs fill it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mycelia.primitives import AppError
+
+RPC_PORT: Final = 9944
+BLOCK_TIME_S: Final = 12.0
+FAST_BLOCK_TIME_S: Final = 0.25
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """A node. `base_path` None keeps nothing: a temporary folder that goes with the process."""
+
+    base_path: Path | None = None
+    genesis: Path | None = None
+    chain_name: str = "mycelia"
+    host: str = "127.0.0.1"
+    rpc_port: int = RPC_PORT
+    block_time_s: float = BLOCK_TIME_S
+    """Slot length that the chain tells clients, and how often a block is sealed."""
+    is_manual: bool = False
+    """Seal only when told to, by `mycelia_seal`."""
+    may_be_told: bool = False
+    """Whether RPC clients may have blocks sealed. For development."""
+    archive: bool = False
+    pool_extrinsics: int = 16_384
+    block_bytes: int = 5 * 1024 * 1024
+    log_level: str = "INFO"
+    extra_env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.001 <= self.block_time_s <= 3_600:
+            raise AppError(
+                "bad_block_time",
+                f"A block time of {self.block_time_s} s makes no sense.",
+                "Choose one between 0.001 and 3600 seconds.",
+            )
+        if not 0 <= self.rpc_port <= 65_535:
+            raise AppError(
+                "bad_port", f"{self.rpc_port} is no port.", "Choose one from 0 (any) to 65535."
+            )
+
+    @property
+    def slot_ms(self) -> int:
+        return max(1, round(self.block_time_s * 1000))
+
+    @property
+    def build_ms(self) -> int:
+        """How long making a block may take: most of a slot, since the pool waits for it."""
+        return max(5, int(self.slot_ms * 0.8))

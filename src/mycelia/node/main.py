@@ -1,0 +1,86 @@
+"""The node's command line: flags to a `NodeConfig`, errors to two lines and a status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from mycelia.node.config import BLOCK_TIME_S, FAST_BLOCK_TIME_S, RPC_PORT, NodeConfig
+from mycelia.node.logs import set_up_logging
+from mycelia.node.replay import replay_folder
+from mycelia.node.run import run_node
+from mycelia.primitives import AppError
+
+DEFAULT_FOLDER: Final = Path(".mycelia/node")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags of `mycelia node`."""
+    flags = argparse.ArgumentParser(prog="mycelia node", description="Run the chain alone.")
+    add = flags.add_argument
+    add("--dev", action="store_true", help="development accounts, and blocks on demand")
+    add("--fast", action="store_true", help=f"blocks of {FAST_BLOCK_TIME_S} s")
+    add("--ephemeral", action="store_true", help="keep nothing")
+    add("--manual", action="store_true", help="seal only when told to by mycelia_seal")
+    add("--archive", action="store_true", help="keep the state of every height")
+    add("--replay", action="store_true", help="check the recorded blocks of the folder and exit")
+    add("--genesis", type=Path, help="JSON file of who has what at the start")
+    add("--base-path", type=Path, help=f"folder of the chain (default {DEFAULT_FOLDER})")
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--rpc-port", type=int, default=RPC_PORT, help="port of the RPC; 0 takes a free one")
+    add("--block-time", type=float, help=f"seconds between blocks (default {BLOCK_TIME_S:g})")
+    add("--log", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="log level")
+    return flags
+
+
+def config_of(arguments: Sequence[str]) -> tuple[NodeConfig, argparse.Namespace]:
+    """The configuration that flags ask for; `AppError` where they contradict each other."""
+    flags = parser().parse_args(arguments)
+    if flags.ephemeral and (flags.base_path is not None or flags.replay):
+        raise AppError(
+            "ephemeral_folder",
+            "An ephemeral node keeps nothing, so it has no folder.",
+            "Leave out --ephemeral, or --base-path and --replay.",
+        )
+    if not (flags.dev or flags.genesis or flags.replay):
+        raise AppError(
+            "no_genesis",
+            "A network needs a start.",
+            "Give --genesis FILE, or --dev for the accounts of a local network.",
+        )
+    block_time_s = flags.block_time
+    if block_time_s is None:
+        block_time_s = FAST_BLOCK_TIME_S if flags.fast else BLOCK_TIME_S
+    folder = None if flags.ephemeral else (flags.base_path or DEFAULT_FOLDER)
+    config = NodeConfig(
+        base_path=folder,
+        genesis=flags.genesis,
+        host=flags.host,
+        rpc_port=flags.rpc_port,
+        block_time_s=block_time_s,
+        is_manual=flags.manual,
+        may_be_told=flags.dev,
+        archive=flags.archive,
+        log_level=flags.log,
+    )
+    return config, flags
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node; the exit status. An error that a person can act on takes two lines."""
+    try:
+        config, flags = config_of(sys.argv[1:] if arguments is None else arguments)
+        set_up_logging(config.log_level)
+        if flags.replay:
+            found = replay_folder(config.base_path or DEFAULT_FOLDER)
+            print(f"Replayed {found.blocks} blocks; state root 0x{found.root.hex()} as recorded.")
+        else:
+            run_node(config)
+    except AppError as error:
+        print(f"error[{error.code}]: {error.message}", file=sys.stderr)
+        print(f"  remedy: {error.remedy}", file=sys.stderr)
+        return 1
+    return 0

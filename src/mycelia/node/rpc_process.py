@@ -1,0 +1,89 @@
+"""The RPC process: `python -m mycelia.node.rpc_process LISTENER_FD LINK_FD`, started by the node and by nothing else.
+
+It lives as long as the link: when the sealer goes, so does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mycelia.chain.header import decode_header
+from mycelia.crypto import blake2_256
+from mycelia.node.link import Kind, SealerClient, decode_sealed
+from mycelia.node.logs import set_up_logging
+from mycelia.rpc import ChainInfo, Fate, Node, RpcServer, Sealed
+from mycelia.rpc.hub import Hub
+from mycelia.state.lmdb import LmdbStore
+
+log = logging.getLogger("mycelia.rpc")
+
+
+class RpcProcess:
+    """A store to read, a link to the sealer, a server."""
+
+    def __init__(self, listener: socket.socket, link: socket.socket) -> None:
+        self._listener = listener
+        self._link = link
+        self._hub: Hub | None = None
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until the sealer is gone or a signal asks to stop."""
+        loop = asyncio.get_running_loop()
+        # The sealer stops us: a terminal's Ctrl-C reaches both, and it knows the order.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_signal_handler(signal.SIGTERM, self._over.set)
+        sealer = SealerClient(self._on_news, self._over.set)
+        await loop.create_connection(lambda: sealer.link, sock=self._link)
+        with contextlib.suppress(ConnectionError):
+            await self._serve(sealer, await sealer.start())
+
+    async def _serve(self, sealer: SealerClient, start: dict[str, Any]) -> None:
+        store = LmdbStore(Path(start["store"]), archive=start["archive"], readonly=True)
+        hub = self._hub = Hub(lambda keys: [store.head().get(key) for key in keys])
+        info = ChainInfo(start["chain"], start["kind"], start["version"])
+        node = Node(store, sealer, info, hub)
+        node.runtime_at(None).metadata(15)  # built before the first client waits for it
+        server = RpcServer(node)
+        await server.start(self._listener)
+        log.info("rpc_serving port=%s", self._listener.getsockname()[1])
+        try:
+            await self._over.wait()
+        finally:
+            await server.stop()
+            store.close()
+
+    def _on_news(self, kind: Kind, _ticket: int, payload: bytes) -> None:
+        if self._hub is None:
+            return
+        if kind is Kind.SEALED:
+            header, included = decode_sealed(payload)
+            self._hub.on_sealed(Sealed(decode_header(header), blake2_256(header), included))
+        elif kind is Kind.FATES:
+            for hash_, status, by in orjson.loads(payload):
+                fate = Fate(bytes.fromhex(hash_), status, bytes.fromhex(by) if by else None)
+                self._hub.on_fate(fate)
+
+
+def main(arguments: list[str]) -> None:
+    """Run on inherited sockets."""
+    listener_fd, link_fd, level = int(arguments[0]), int(arguments[1]), arguments[2]
+    set_up_logging(level)
+
+    async def run() -> None:
+        await RpcProcess(socket.socket(fileno=listener_fd), socket.socket(fileno=link_fd)).run()
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,237 @@
+"""A whole node: sealer in this process, RPC in a child that is started again if it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mycelia import __version__
+from mycelia.chain import Budget, open_chain
+from mycelia.engine import Sealing, SoloConfig
+from mycelia.node.config import NodeConfig
+from mycelia.node.genesis import development_genesis, load_genesis
+from mycelia.node.sealer import Sealer
+from mycelia.primitives import AppError
+from mycelia.runtime import Rules
+from mycelia.state.lmdb import LmdbStore
+from mycelia.txpool import Limits, Pool
+
+log = logging.getLogger("mycelia.node")
+
+_BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+_LIVED_S: Final = 30.0
+"""An RPC process that lived this long is started again at once."""
+_STOP_S: Final = 1.5
+_BACKLOG: Final = 512
+
+
+def run_node(config: NodeConfig) -> None:
+    """Run a node until SIGINT or SIGTERM; raises `AppError` if it can't start."""
+    asyncio.run(_run(config))
+
+
+async def _run(config: NodeConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await serve(config, stop)
+
+
+async def serve(
+    config: NodeConfig, stop: asyncio.Event, started: asyncio.Future[int] | None = None
+) -> None:
+    """Run a node until `stop` is set. `started` gets the RPC port once block 1 exists."""
+    with listening(config.host, config.rpc_port) as listener, _folder(config) as folder:
+        child = _RpcChild(listener, config)
+        # Started first: it imports on another core while the chain is opened.
+        await child.start()
+        store = None
+        try:
+            is_durable = config.base_path is not None
+            store = LmdbStore(folder, archive=config.archive, sync=is_durable)
+            sealer = _sealer(config, folder, store, listener, started)
+            child.serve(sealer)
+            await _until_stopped(sealer, child, stop)
+        finally:
+            await child.stop()
+            if store is not None:
+                store.close()
+            log.info("node_stopped")
+
+
+async def _until_stopped(sealer: Sealer, child: _RpcChild, stop: asyncio.Event) -> None:
+    """Run engine and supervisor; whichever fails takes the node down with its error."""
+    stopping = asyncio.create_task(stop.wait())
+    work = [asyncio.create_task(sealer.solo.run()), asyncio.create_task(child.supervise(sealer))]
+    try:
+        pending = set(work)
+        while not stopping.done():
+            done, _ = await asyncio.wait({stopping, *pending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+                pending.discard(task)
+    finally:
+        for task in (stopping, *work):
+            task.cancel()
+        await asyncio.gather(stopping, *work, return_exceptions=True)
+
+
+def _sealer(
+    config: NodeConfig,
+    folder: Path,
+    store: LmdbStore,
+    listener: socket.socket,
+    started: asyncio.Future[int] | None,
+) -> Sealer:
+    genesis = load_genesis(config.genesis) if config.genesis else development_genesis()
+    chain = open_chain(store, genesis, Rules(slot_ms=config.slot_ms))
+    port: int = listener.getsockname()[1]
+    log.info(
+        "node_started height=%d genesis=0x%s port=%d store=%s version=%s",
+        chain.height,
+        chain.genesis_hash.hex(),
+        port,
+        folder,
+        __version__,
+    )
+
+    def on_sealed(sealing: Sealing) -> None:
+        block = sealing.block
+        log.info(
+            "block_sealed height=%d hash=0x%s extrinsics=%d rejected=%d ms=%.1f",
+            block.height,
+            block.hash.hex(),
+            len(block.extrinsics),
+            sealing.rejected,
+            sealing.made_ms,
+        )
+        if block.height == 1:
+            print("Imported #1", flush=True)  # noqa: T201  # tools wait for this line
+        if started is not None and not started.done():
+            started.set_result(port)
+
+    return Sealer(
+        chain,
+        Pool(Limits(count=config.pool_extrinsics), height=chain.height),
+        SoloConfig(
+            interval_ms=None if config.is_manual else config.slot_ms,
+            budget=Budget(size_bytes=config.block_bytes, time_ms=config.build_ms),
+        ),
+        start_info={
+            "store": str(folder),
+            "archive": config.archive,
+            "chain": config.chain_name,
+            "kind": "Development" if config.may_be_told else "Live",
+            "version": __version__,
+        },
+        may_be_told=config.may_be_told,
+        on_sealed=on_sealed,
+    )
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens; `AppError` where that is not possible."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+        except OSError as cause:
+            if cause.errno == errno.EADDRINUSE:
+                raise AppError(
+                    "port_in_use",
+                    f"Port {port} on {host} is in use.",
+                    "Stop what listens there, or choose another with --rpc-port (0 takes any).",
+                ) from cause
+            raise AppError(
+                "cannot_listen",
+                f"Can't listen on {host}:{port}: {cause.strerror}.",
+                "Choose another --rpc-port; ports below 1024 are for the system.",
+            ) from cause
+        yield listener
+
+
+@contextlib.contextmanager
+def _folder(config: NodeConfig) -> Iterator[Path]:
+    if config.base_path is not None:
+        yield config.base_path / "db"
+        return
+    with tempfile.TemporaryDirectory(prefix="mycelia-") as folder:
+        yield Path(folder) / "db"
+
+
+class _RpcChild:
+    """The RPC process. The listening socket stays with us, so that clients wait out a restart."""
+
+    def __init__(self, listener: socket.socket, config: NodeConfig) -> None:
+        self._listener = listener
+        self._config = config
+        self._process: asyncio.subprocess.Process | None = None
+        self._ours: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Start the process; it waits for the link to speak."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fds = (self._listener.fileno(), theirs.fileno())
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "mycelia.node.rpc_process",
+                *map(str, fds),
+                self._config.log_level,
+                pass_fds=fds,
+            )
+        ours.setblocking(False)
+        self._ours = ours
+
+    def serve(self, sealer: Sealer) -> None:
+        """Connect the process to the sealer."""
+        if self._ours is not None:
+            link, ours = sealer.link(), self._ours
+            self._ours = None
+            loop = asyncio.get_running_loop()
+            self._connecting = loop.create_task(
+                loop.create_connection(lambda: link, sock=ours)  # type: ignore[arg-type, return-value]
+            )
+
+    async def supervise(self, sealer: Sealer) -> None:
+        """Start the process again whenever it ends."""
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while self._process is not None:
+            began = loop.time()
+            code = await self._process.wait()
+            failures = 0 if loop.time() - began > _LIVED_S else failures + 1
+            pause_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1] if failures else 0.0
+            log.error("rpc_ended code=%d restart_in_s=%.1f", code, pause_s)
+            await asyncio.sleep(pause_s)
+            await self.start()
+            self.serve(sealer)
+
+    async def stop(self) -> None:
+        """End the process, gently first."""
+        process, self._process = self._process, None
+        if self._ours is not None:
+            self._ours.close()
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), _STOP_S)
+            except asyncio.TimeoutError:
+                process.kill()
+                await process.wait()

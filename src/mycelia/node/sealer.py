@@ -1,0 +1,179 @@
+"""The process that makes blocks: it owns the store's write side, the chain, the pool and the engine.
+
+It answers what RPC processes ask over their links, and sends them the news. It verifies no signature that an RPC process
+has verified: both are this program, and the link is theirs alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from mycelia.chain import Chain
+from mycelia.crypto import blake2_256
+from mycelia.engine import Sealing, Solo, SoloConfig
+from mycelia.node.link import (
+    STATUS_BYTE,
+    Kind,
+    Link,
+    encode_refusal,
+    encode_sealed,
+    pack,
+    unpack,
+)
+from mycelia.primitives import AccountId, AppError, InvalidTransaction
+from mycelia.runtime import Extrinsic
+from mycelia.txpool import AlreadyImported, Pool, Status
+
+log = logging.getLogger("mycelia.node")
+
+
+@dataclass
+class Counters:
+    """What happened since the start."""
+
+    blocks: int = 0
+    included: int = 0
+    admitted: int = 0
+    refused: int = 0
+    rejected: int = 0
+    last_block_ms: float = 0.0
+    last_block_extrinsics: int = 0
+
+
+class Sealer:
+    """Chain, pool and engine, and the links to RPC processes."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        pool: Pool[Extrinsic],
+        engine: SoloConfig,
+        *,
+        start_info: dict[str, Any],
+        may_be_told: bool,
+        on_sealed: Callable[[Sealing], None],
+    ) -> None:
+        self._chain = chain
+        self._pool = pool
+        self.solo = Solo(chain, pool, engine, on_sealed=self._sealed)
+        self.counters = Counters()
+        self._links: dict[Link, None] = {}
+        self._start_info = start_info
+        self._may_be_told = may_be_told
+        self._on_sealed = on_sealed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def link(self) -> Link:
+        """A new end for an RPC process, to be connected by the caller."""
+
+        def lost() -> None:
+            self._links.pop(end, None)
+
+        end = Link(lambda kind, ticket, payload: self._on_frame(end, kind, ticket, payload), lost)
+        self._links[end] = None
+        return end
+
+    def submit(self, raw: bytes, *, is_verified: bool) -> Status:
+        """Let an extrinsic wait; raises `InvalidTransaction`."""
+        hash_ = blake2_256(raw)
+        if hash_ in self._pool:
+            raise AlreadyImported(hash_)
+        xt, validity = self._chain.check(raw, is_verified=is_verified)
+        status = self._pool.add(xt, validity, validity.account_nonce)
+        self.counters.admitted += 1
+        return status
+
+    def next_nonce(self, who: AccountId) -> int:
+        """The account's nonce after everything that waits."""
+        waiting = self._pool.next_nonce(who)
+        return self._chain.next_nonce(who) if waiting is None else waiting
+
+    def stats(self) -> dict[str, Any]:
+        """Counters of pool and engine."""
+        return {
+            "height": self._chain.height,
+            "waiting": len(self._pool),
+            "waiting_bytes": self._pool.size_bytes,
+            **asdict(self.counters),
+        }
+
+    def _sealed(self, sealing: Sealing) -> None:
+        counters = self.counters
+        counters.blocks += 1
+        counters.included += len(sealing.hashes)
+        counters.rejected += sealing.rejected
+        counters.last_block_ms = round(sealing.made_ms, 3)
+        counters.last_block_extrinsics = len(sealing.hashes)
+        self._tell_fates()
+        news = encode_sealed(sealing.block.header.encode(), sealing.hashes)
+        for link in list(self._links):
+            if link.is_behind:
+                log.warning("rpc_behind closing the link to an RPC process that doesn't read")
+                link.close()
+            link.send(Kind.SEALED, 0, news)
+        self._on_sealed(sealing)
+
+    def _tell_fates(self) -> None:
+        changes = self._pool.take_changes()
+        if not changes or not self._links:
+            return
+        fates = [[c.hash.hex(), c.status, c.by.hex() if c.by else None] for c in changes]
+        payload = orjson.dumps(fates)
+        for link in self._links:
+            link.send(Kind.FATES, 0, payload)
+
+    def _on_frame(self, link: Link, kind: Kind, ticket: int, payload: bytes) -> None:
+        if kind is Kind.SUBMIT:
+            verdicts = [self._verdict(raw) for raw in unpack(payload)]
+            link.send(Kind.VERDICTS, ticket, pack(verdicts))
+            self._tell_fates()
+        elif kind is Kind.CALL:
+            name, argument = orjson.loads(payload)
+            if name == "seal":
+                task = asyncio.create_task(self._seal(link, ticket, argument))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                link.send(Kind.RESULT, ticket, orjson.dumps([self._answer(name, argument), None]))
+
+    def _verdict(self, raw: bytes) -> bytes:
+        try:
+            return STATUS_BYTE[self.submit(raw, is_verified=True)]
+        except InvalidTransaction as refusal:
+            self.counters.refused += 1
+            return encode_refusal(refusal)
+        except Exception:
+            # An edge: an extrinsic that breaks a rule while it is looked at must not stop the node.
+            log.exception("extrinsic_broke_a_check raw=0x%s", raw[:256].hex())
+            self.counters.refused += 1
+            return encode_refusal(InvalidTransaction("The runtime can't judge this extrinsic"))
+
+    def _answer(self, name: str, argument: Any) -> Any:
+        match name:
+            case "next_nonce":
+                return self.next_nonce(AccountId(bytes.fromhex(argument)))
+            case "pending":
+                return [entry.xt.raw.hex() for entry in self._pool.entries()]
+            case "start":
+                return self._start_info
+            case _:
+                return self.stats()
+
+    async def _seal(self, link: Link, ticket: int, blocks: int) -> None:
+        if not self._may_be_told:
+            error = AppError(
+                "seals_by_itself",
+                "This node seals by itself.",
+                "Start it with --dev to have blocks sealed on demand.",
+            )
+            refusal = [error.code, error.message, error.remedy]
+            link.send(Kind.RESULT, ticket, orjson.dumps([None, refusal]))
+            return
+        hashes = await self.solo.seal(blocks)
+        link.send(Kind.RESULT, ticket, orjson.dumps([[h.hex() for h in hashes], None]))

@@ -1,0 +1,72 @@
+"""`author_*` and nonces: handing in extrinsics and following them.
+
+Signatures are verified here, where no block waits for it; the sealer is told only of extrinsics that passed.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+
+from mycelia.crypto import ss58_decode
+from mycelia.primitives.errors import MalformedTransaction
+from mycelia.rpc import hub
+from mycelia.rpc.errors import BAD_FORMAT, RpcError, invalid_params
+from mycelia.rpc.futures import then
+from mycelia.rpc.node import Node
+from mycelia.rpc.registry import Hex, method
+from mycelia.rpc.render import to_hex
+from mycelia.rpc.session import Session
+from mycelia.runtime import Extrinsic
+
+
+def _verified(node: Node, raw: bytes) -> Extrinsic:
+    try:
+        return node.verified(raw)
+    except MalformedTransaction as cause:
+        raise RpcError(
+            BAD_FORMAT, f"Extrinsic has invalid format: {cause.detail}", cause.detail
+        ) from cause
+
+
+@method("author_submitExtrinsic")
+def submit(node: Node, extrinsic: Hex) -> Future[str]:
+    """Let a signed extrinsic wait for a block; its hash."""
+    xt = _verified(node, extrinsic)
+    return then(node.sealer.submit(extrinsic), lambda _: to_hex(xt.hash))
+
+
+@method("author_submitAndWatchExtrinsic", "author_extrinsicUpdate")
+def submit_and_watch(node: Node, session: Session | None, extrinsic: Hex) -> Future[str]:
+    """Let a signed extrinsic wait for a block and tell what becomes of it."""
+    session = hub.require(session)
+    xt = _verified(node, extrinsic)
+    # Before the sealer hears of it: its block may be the next thing it tells us.
+    subscription = node.hub.watch(session, xt.hash)
+
+    def accepted(status: str) -> str:
+        subscription.push(status)
+        return subscription.id
+
+    return then(node.sealer.submit(extrinsic), accepted, subscription.end)
+
+
+@method("author_unwatchExtrinsic")
+def unwatch(_node: Node, session: Session | None, subscription: str) -> bool:
+    """Stop telling what becomes of an extrinsic; it goes on waiting."""
+    return hub.end(hub.require(session), subscription)
+
+
+@method("author_pendingExtrinsics")
+def pending(node: Node) -> Future[list[str]]:
+    """All extrinsics that wait, oldest first."""
+    return then(node.sealer.pending(), lambda raws: [to_hex(raw) for raw in raws])
+
+
+@method("account_nextIndex", "system_accountNextIndex")
+def next_index(node: Node, account: str) -> Future[int]:
+    """The next nonce of an account, counting what waits."""
+    try:
+        who = ss58_decode(account)
+    except ValueError as cause:
+        raise invalid_params(f"account: {account!s:.64} is no SS58 address.") from cause
+    return node.sealer.next_nonce(who)

@@ -1,0 +1,87 @@
+"""What the methods work on: the blocks and states of a read-only store, and the sealer behind its socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mycelia.chain import Header, History, verify_signature
+from mycelia.primitives import Bug
+from mycelia.rpc.errors import RpcError, unknown_block
+from mycelia.rpc.hub import Hub
+from mycelia.rpc.ports import Sealer
+from mycelia.runtime import Extrinsic, Runtime
+from mycelia.state import Overlay, ReadView, Store
+
+_KEPT_RUNTIMES: Final = 16
+
+
+@dataclass(frozen=True)
+class ChainInfo:
+    """What the operator says of the network and the program."""
+
+    name: str
+    kind: str
+    version: str
+
+
+@dataclass
+class Node:
+    """One RPC process's view of its node. Reads never wait for the sealer."""
+
+    store: Store
+    sealer: Sealer
+    info: ChainInfo
+    hub: Hub
+    counters: Callable[[], dict[str, int]] = dict
+
+    def __post_init__(self) -> None:
+        self.history = History(self.store)
+        self._rules = self.history.rules()
+        self._runtimes: dict[int, Runtime] = {}
+
+    def height_of(self, hash_: bytes | None) -> int:
+        """Height of a block hash, of the head for None; raises the unknown-block error."""
+        if hash_ is None:
+            return self.history.height()
+        height = self.history.height_of(hash_)
+        if height is None:
+            raise unknown_block(hash_)
+        return height
+
+    def hash_at(self, height: int) -> bytes:
+        """Hash of a block that is known to exist."""
+        found = self.history.hash_at(height)
+        if found is None:
+            raise Bug(f"Block {height} was looked up by its hash and has none.")
+        return found
+
+    def header(self, hash_: bytes | None) -> Header | None:
+        """A header by hash, the head's for None; None for a hash that is not ours."""
+        height = self.history.height() if hash_ is None else self.history.height_of(hash_)
+        return None if height is None else self.history.header_at(height)
+
+    def state_at(self, hash_: bytes | None) -> ReadView:
+        """Raw state after a block; raises `StateDiscarded` where it is no longer kept."""
+        return self.store.at(self.height_of(hash_))
+
+    def runtime_at(self, hash_: bytes | None) -> Runtime:
+        """A runtime that reads the state after a block. Its few latest are kept with what they decoded."""
+        height = self.height_of(hash_)
+        runtime = self._runtimes.pop(height, None)
+        if runtime is None:
+            runtime = Runtime(Overlay(self.store.at(height)), self._rules)
+        self._runtimes[height] = runtime
+        if len(self._runtimes) > _KEPT_RUNTIMES:
+            del self._runtimes[next(iter(self._runtimes))]
+        return runtime
+
+    def verified(self, raw: bytes) -> Extrinsic:
+        """Decode an extrinsic and verify its signature; raises `InvalidTransaction`."""
+        runtime = self.runtime_at(None)
+        xt = runtime.decode(raw)
+        if xt.signer is None:
+            raise RpcError(1010, "Invalid Transaction", "Unsigned extrinsics are the sealer's own")
+        verify_signature(runtime, self.history, xt)
+        return xt
