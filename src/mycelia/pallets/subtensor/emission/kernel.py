@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mycelia.primitives import AccountId
 from mycelia.primitives.fixed import (
     ONE_Q32,
     ONE_Q64,
@@ -198,20 +199,18 @@ def alpha_split(
 
 # Dividends of an epoch
 
-Account = bytes
-
 
 @dataclass(frozen=True)
 class Dividends:
     """What each validator and its nominators earn, with 32 fraction bits: in alpha, and for root."""
 
-    alpha_q32: Mapping[Account, int]
-    root_q32: Mapping[Account, int]
+    alpha_q32: Mapping[AccountId, int]
+    root_q32: Mapping[AccountId, int]
 
 
 def dividend_distribution(
-    dividends_rao: Mapping[Account, int],
-    stakes_rao: Mapping[Account, tuple[int, int]],
+    dividends_rao: Mapping[AccountId, int],
+    stakes_rao: Mapping[AccountId, tuple[int, int]],
     weight_q32: int,
     pending_alpha_rao: int,
     pending_root_rao: int,
@@ -223,8 +222,8 @@ def dividend_distribution(
 
     Source: coinbase/run_coinbase.rs::calculate_dividend_distribution
     """
-    root: dict[Account, int] = {}
-    alpha: dict[Account, int] = {}
+    root: dict[AccountId, int] = {}
+    alpha: dict[AccountId, int] = {}
     for hotkey, dividend_rao in dividends_rao.items():
         if hotkey not in stakes_rao:
             continue
@@ -236,7 +235,7 @@ def dividend_distribution(
     return Dividends(shared(alpha, pending_alpha_rao), shared(root, pending_root_rao))
 
 
-def shared(parts: Mapping[Account, int], pending_rao: int) -> dict[Account, int]:
+def shared(parts: Mapping[AccountId, int], pending_rao: int) -> dict[AccountId, int]:
     """An amount split in proportion to the parts; the proportions and the products round down.
 
     Source: coinbase/run_coinbase.rs::calculate_dividend_distribution
@@ -255,9 +254,9 @@ def taken_q32(amount_q32: int, take_u16: int) -> int:
     return mul_u96f32((take_u16 << 32) // U16_MAX, amount_q32)
 
 
-def withheld_q32(withheld_rao: int, total_rao: int) -> int:
-    """The part of the miners' pay that went to keys of the subnet's owner instead.
+def proportion_q32(part_rao: int, total_rao: int) -> int:
+    """A part of a whole, rounded down, with 32 fraction bits; 0 of nothing.
 
     Source: coinbase/run_coinbase.rs::distribute_dividends_and_incentives
     """
-    return div_u96f32(withheld_rao << 32, total_rao << 32)
+    return div_u96f32(part_rao << 32, total_rao << 32)

@@ -5,7 +5,7 @@ Who is paid how much for it is `emission`; when it runs is `schedule`; the rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,29 +21,12 @@ from mycelia.pallets.subtensor.epoch.types import (
 )
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
 from mycelia.pallets.subtensor.needs import Clock
+from mycelia.pallets.subtensor.registration.neurons import Neurons
+from mycelia.pallets.subtensor.staking.stakes import Stakes
+from mycelia.pallets.subtensor.subnets.pallet import Subnets
 from mycelia.primitives import AccountId, Alpha, NetUid, Uid
 
 Kernel = Callable[[EpochInput], EpochOutput]
-
-
-class Neurons(Protocol):
-    """Who holds which uid of a subnet, and since when."""
-
-    def hotkeys(self, netuid: NetUid) -> Sequence[AccountId]:
-        """By uid."""
-
-    def registered_at(self, netuid: NetUid) -> Sequence[int]:
-        """Blocks, by uid."""
-
-    def owner_uid(self, netuid: NetUid) -> Uid | None:
-        """The uid of the owner's hotkey, if it has one."""
-
-
-class StakeWeights(Protocol):
-    """How much stake counts for each neuron."""
-
-    def stake_weights_q64(self, netuid: NetUid) -> Sequence[int]:
-        """Alpha and weighed root TAO, own and inherited, in rao with 64 fraction bits, by uid."""
 
 
 class Weights(Protocol):
@@ -79,8 +62,9 @@ class Epochs(Pallet, name="SubtensorModule"):
     network: NetworkParameters
     results: Results
     schedule: Schedule
+    subnets: Subnets
     neurons: Neurons
-    stakes: StakeWeights
+    stakes: Stakes
     weights: Weights
     kernel: Kernel
 
@@ -93,8 +77,9 @@ class Epochs(Pallet, name="SubtensorModule"):
         network: NetworkParameters,
         results: Results,
         schedule: Schedule,
+        subnets: Subnets,
         neurons: Neurons,
-        stakes: StakeWeights,
+        stakes: Stakes,
         weights: Weights,
         kernel: Kernel = kernel_fast.run_epoch,
     ) -> None:
@@ -105,6 +90,7 @@ class Epochs(Pallet, name="SubtensorModule"):
             network=network,
             results=results,
             schedule=schedule,
+            subnets=subnets,
             neurons=neurons,
             stakes=stakes,
             weights=weights,
@@ -135,19 +121,26 @@ class Epochs(Pallet, name="SubtensorModule"):
     def snapshot(self, netuid: NetUid, emission: Alpha) -> EpochInput:
         """All that the epoch reads, as it is now."""
         index = storage_index(netuid)
+        hotkeys = self.neurons.hotkeys(netuid)
         return EpochInput(
             block=self.clock.now(),
             last_step_block=self.schedule.last_mechansim_step_block[netuid],
             emission_rao=emission,
-            stakes_q64=self.stakes.stake_weights_q64(netuid),
+            stakes_q64=[self.stakes.stake_weight_q64(key, netuid) for key in hotkeys],
             last_updates=self.results.last_update[index].tolist(),
             registered_at=self.neurons.registered_at(netuid),
             permits=self.results.validator_permit[netuid].tolist(),
             weights=self.weights.rows(netuid),
             bonds=dict(self.results.bonds.under(index)),
-            owner_uid=self.neurons.owner_uid(netuid),
+            owner_uid=self.owner_uid(netuid),
             parameters=self.parameters_of(netuid),
         )
+
+    def owner_uid(self, netuid: NetUid) -> Uid | None:
+        """The uid of the owner's hotkey, if it holds one."""
+        if netuid not in self.subnets.subnet_owner_hotkey:
+            return None
+        return self.neurons.uid_of(netuid, self.subnets.subnet_owner_hotkey[netuid])
 
     def parameters_of(self, netuid: NetUid) -> EpochParameters:
         """What the subnet chose for its epochs."""
