@@ -123,3 +123,26 @@ def netuids(words: list[str]) -> dict[str, int]:
             "bad_subnet", f"{' '.join(words)!r} is not a list of NAME=NETUID.", "Try text=1."
         )
     return {name: int(number) for name, _, number in pairs}
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def node(context: typer.Context) -> None:
+    """Run the chain alone; its own flags are shown by `mycelia node --help`."""
+    from mycelia.node import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command()
+def replay(
+    directory: Annotated[Path, typer.Argument(help="Folder of a network, or of a node.")],
+) -> None:
+    """Execute all recorded blocks again and check that they give the same roots."""
+    from mycelia.node.replay import replay_folder
+
+    inner = directory / "node"
+    found = replay_folder(inner if inner.is_dir() else directory)
+    typer.echo(f"{found.blocks} blocks give the recorded roots; the last is 0x{found.root.hex()}.")

@@ -10,7 +10,7 @@ from mycelia.cli.up.plan import GATEWAY, HOST, NODE, MinerPlan, Plan, Record
 from mycelia.cli.up.supervisor import Program
 from mycelia.neuron.chain import sdk_environment
 
-_COMMAND = (sys.executable, "-m", "mycelia.cli")
+_PYTHON = (sys.executable, "-m")
 _MINER_NICE = 5
 
 
@@ -21,7 +21,8 @@ def node(plan: Plan) -> Program:
         plan,
         NODE,
         (
-            *("node", "--dev", "--genesis", str(plan.folder.genesis)),
+            "mycelia.node",
+            *("--genesis", str(plan.folder.genesis)),
             *("--base-path", str(plan.folder.node)),
             *("--rpc-port", str(options.rpc_port)),
             *("--block-time", str(options.block_time_s)),
@@ -35,7 +36,7 @@ def miner(plan: Plan, record: Record, who: MinerPlan, gateway_hotkey: str) -> Pr
         plan,
         who.name,
         (
-            *("miner", who.subnet, who.variant),
+            *("mycelia.cli", "miner", who.subnet, who.variant),
             *("--netuid", str(record.netuids[who.subnet])),
             *("--host", HOST, "--port", str(record.ports[who.name])),
             *("--gateway", gateway_hotkey),
@@ -51,7 +52,7 @@ def validator(plan: Plan, record: Record, name: str) -> Program:
         plan,
         name,
         (
-            "validator",
+            *("mycelia.cli", "validator"),
             *_subnets(plan, record.netuids),
             *("--ledger", str(plan.folder.ledgers / f"{name}.sqlite")),
             *_station(plan, name),
@@ -66,7 +67,7 @@ def gateway(plan: Plan, record: Record) -> Program:
         plan,
         GATEWAY,
         (
-            "gateway",
+            *("mycelia.cli", "gateway"),
             *_subnets(plan, record.netuids),
             *("--port", str(plan.options.gateway_port)),
             *_station(plan, GATEWAY),
@@ -76,7 +77,7 @@ def gateway(plan: Plan, record: Record) -> Program:
 
 def _program(plan: Plan, name: str, arguments: tuple[str, ...], *, nice: int = 0) -> Program:
     environment = one_thread_each() | sdk_environment(plan.folder.sdk)
-    return Program(name, (*_COMMAND, *arguments), environment, nice)
+    return Program(name, (*_PYTHON, *arguments), environment, nice)
 
 
 def _subnets(plan: Plan, netuids: Mapping[str, int]) -> tuple[str, ...]:
