@@ -1,6 +1,6 @@
 """What nothing uses goes: functions, methods, classes and imports that no file of the tree names.
 
-Fields, constants and nested classes (the variants of an enumeration) are left alone: here they are
+Fields, constants and classes with an `index` (the variants of an enumeration) are left alone: here they are
 declarations that metadata, pydantic and the wire read. `REACHED_BY_NAME` lists what is called without being named.
 """
 
@@ -43,7 +43,7 @@ def check(tree: Tree) -> Iterator[Finding]:
         path = item.filename.relative_to(tree.root).as_posix()
         if item.typ not in _KINDS or not path.startswith(("src/", "tools/", "benchmarks/")):
             continue
-        if not _is_reached(path, str(item.name)) and not _is_nested(tree, path, item.first_lineno):
+        if not _is_reached(path, str(item.name)) and not _is_variant(tree, path, str(item.name)):
             remedy = "remove it, or list it in REACHED_BY_NAME with who reaches it"
             yield Finding(
                 path, item.first_lineno, f"{item.typ} {item.name} is used nowhere: {remedy}"
@@ -57,12 +57,8 @@ def _is_reached(path: str, name: str) -> bool:
     )
 
 
-def _is_nested(tree: Tree, path: str, line: int) -> bool:
-    """Whether a class that starts here stands in the body of another."""
-    outer = (node for node in ast.walk(tree.parse(path)) if isinstance(node, ast.ClassDef))
-    inner = (child for node in outer for child in node.body if isinstance(child, ast.ClassDef))
-    return any(_first_line(child) == line for child in inner)
-
-
-def _first_line(node: ast.ClassDef) -> int:
-    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+def _is_variant(tree: Tree, path: str, name: str) -> bool:
+    """Whether a class of this name is declared with the number it has on the wire."""
+    classes = (node for node in ast.walk(tree.parse(path)) if isinstance(node, ast.ClassDef))
+    keywords = [key.arg for node in classes if node.name == name for key in node.keywords]
+    return "index" in keywords

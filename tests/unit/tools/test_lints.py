@@ -102,7 +102,7 @@ CASES = [
         "try: ...\nexcept Exception: raise",
     ),
     ("dead_code", NODE, "def gone(): ...", "remove it", "def used(): ...\nused()"),
-    ("dead_code", NODE, "import json", "remove it", "class A:\n  class B: ...\nA()"),
+    ("dead_code", NODE, "import json", "remove it", "class A(Enumeration, index=1): ..."),
     ("dead_code", NODE, "class A:\n  def gone(self): ...\nA()", "remove it", "@view\ndef f(): ..."),
     ("docs_paths", "docs/map.md", "`src/gone.py`", "correct the path", "`docs/units.md`"),
     (
