@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -113,3 +115,13 @@ def test_each_law_has_code_and_a_test(root: Path) -> None:
     for law, code, test in rows:
         assert "`src/mycelia/" in code, law
         assert "`tests/" in test, law
+
+
+def test_the_example_subnet_pays_merit(root: Path) -> None:
+    command = [sys.executable, str(root / "examples" / "anagram.py")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    scores = {
+        name: float(score) for name, score in (line.split() for line in run.stdout.splitlines())
+    }
+    assert scores["honest"] == 1.0
+    assert scores["lazy"] < 0.5
