@@ -14,6 +14,7 @@ ALLOWED = {
     "src/mycelia/models/worker.py": 1,  # a fault in the model's thread is raised in the consumer
     "src/mycelia/neuron/sampler.py": 1,  # a subnet author's score: logged, the sample is void
     "src/mycelia/neuron/validator.py": 1,  # a subnet author's challenge: logged, the next round tries again
+    "src/mycelia/node/sealer.py": 1,  # one submitted extrinsic: logged, its sender is refused
     "src/mycelia/rpc/dispatch.py": 1,  # one request: the caller gets a JSON-RPC error
     "src/mycelia/wire/server.py": 1,  # one request: logged, the caller gets 500
 }

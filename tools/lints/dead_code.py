@@ -5,6 +5,7 @@ declarations that metadata, pydantic and the wire read. `REACHED_BY_NAME` lists 
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
@@ -31,13 +32,16 @@ REACHED_BY_NAME = {
     "src/mycelia/wire/protocol.py": ("send_400_response",),  # uvicorn's hook
 }
 
+_RECIPE = re.compile(r"\"mycelia(?:\.\w+)*:(\w+)\"")  # "module:function", imported when needed
 _KINDS = {"class", "function", "import", "method", "property", "unreachable_code"}
 
 
 def check(tree: Tree) -> Iterator[Finding]:
     """Findings in `src/`, `tools/` and `benchmarks/`; tests count as users and are not judged."""
-    scan = Vulture(ignore_decorators=DECORATORS, ignore_names=["test_*", "__*__", "model_config"])
-    for path in tree.files("**/*.py"):
+    files = tree.files("**/*.py")
+    recipes = {name for path in files for name in _RECIPE.findall(tree.text(path))}
+    scan = Vulture(ignore_decorators=DECORATORS, ignore_names=["test_*", "__*__", *recipes])
+    for path in files:
         scan.scan(tree.text(path), filename=tree.root / path)
     for item in scan.get_unused_code():
         path = item.filename.relative_to(tree.root).as_posix()
