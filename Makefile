@@ -41,7 +41,7 @@ bench: $(VENV)/.dev
 # The stamps make a second run start at once; a changed lock file makes it install again.
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mycelia needs Python 3.11 or newer: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing mycelia into $(VENV) (once, about a minute) ..."
