@@ -78,13 +78,14 @@ class StoreUnwritable(StoreError):
 
 
 class StoreFull(StoreError):
-    """The disk took no more; the block was not committed and the state is the one before it."""
+    """The disk took no more; the block was not committed, the state is the one before it."""
 
     def __init__(self, path: Path, cause: str) -> None:
         super().__init__(
             "store_full",
             f"The store at {path} cannot grow: {cause}.",
-            "Free space on that disk and start the node again; nothing committed is lost.",
+            "Free space on that disk, or check it if there is some, and start the node again; "
+            "nothing committed is lost.",
         )
 
 

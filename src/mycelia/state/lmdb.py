@@ -10,8 +10,8 @@ of `history` has the value. So a read at the head costs one look-up and an old o
 old is copied by a commit.
 
 One process writes; any number read, each opening with `readonly=True`. Within one process share the
-store: LMDB can't be opened twice. Read transactions last for one `get` or one page of `keys`, so
-readers never make the file grow.
+store: LMDB can't be opened twice, nor used after a fork. Read transactions last for one `get` or
+    one page of `keys`, so readers never make the file grow.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mycelia.state.lmdb_file import (
     check_entries,
     check_pages,
     lock_writer,
+    named_error,
     named_errors,
     open_reader,
     open_writer,
@@ -47,11 +48,11 @@ from mycelia.state.lmdb_scan import (
     value_at,
     value_at_head,
 )
-from mycelia.state.root import Accumulators, diverging, recompute
+from mycelia.state.root import Accumulators, diverging, recompute, state_root
 from mycelia.state.store import BEFORE_GENESIS, HISTORY_BLOCKS, require_kept, require_next
 
 _TIP_KEY: Final = b"tip"
-_TIP: Final = struct.Struct("<qq32s")  # head, floor, root
+_TIP: Final = struct.Struct("<Qqq32s")  # transaction, head, floor, root
 _PAGE_KEYS: Final = 1024
 _PRUNE_SLACK: Final = 256
 _CHECK_READERS_EVERY: Final = 64
@@ -93,11 +94,15 @@ class LmdbStore:
                 if readonly
                 else open_writer(self.path, sync=sync, map_bytes=map_bytes)
             )
-            self._env = self._tables.env
-            self._seen = (-1, BEFORE_GENESIS, BEFORE_GENESIS)  # transaction, head, floor
-            self._accumulators = Accumulators({} if readonly else self._checked_accumulators())
         except BaseException:
             self._release()
+            raise
+        self._env = self._tables.env
+        self._seen = (-1, BEFORE_GENESIS, BEFORE_GENESIS)  # transaction, head, floor
+        try:
+            self._accumulators = Accumulators(self._checked_accumulators())
+        except BaseException:
+            self.close()
             raise
 
     def head(self) -> LmdbView:
@@ -139,14 +144,11 @@ class LmdbStore:
 
     def accumulators(self) -> dict[bytes, bytes]:
         with self._reading() as txn:
-            return {
-                prefix: unseal(self.path, prefix, stored)
-                for prefix, stored in txn.cursor(self._tables.accumulators)
-            }
+            return self._stored_accumulators(txn)
 
     def root(self) -> bytes:
         with self._reading() as txn:
-            return self._stored_tip(txn)[2]
+            return self._stored_tip(txn)[3]
 
     def check(self) -> None:
         """Check everything: pages, checksums, and every accumulator against the values it sums.
@@ -172,35 +174,50 @@ class LmdbStore:
             self._lock = None
 
     def _checked_accumulators(self) -> dict[bytes, bytes]:
-        found = self.accumulators()
-        if Accumulators(found).root() != self.root():
+        """Accumulators of the head, found to be those that the root was made of."""
+        with self._reading() as txn:
+            found = self._stored_accumulators(txn)
+            transaction, _, _, root = self._stored_tip(txn)
+            newer = txn.id() > transaction
+        if newer:
+            raise StoreCorrupt(self.path, "its newest meta page is not the last commit's")
+        if state_root(found) != root:
             raise StoreCorrupt(self.path, "its accumulators don't add up to its state root")
         return found
 
+    def _stored_accumulators(self, txn: lmdb.Transaction[bytes]) -> dict[bytes, bytes]:
+        return {
+            prefix: unseal(self.path, prefix, stored)
+            for prefix, stored in txn.cursor(self._tables.accumulators)
+        }
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[lmdb.Transaction[bytes]]:
-        """One short read transaction; follows a file that outgrew the map of this process."""
-        with named_errors(self.path):
-            try:
-                txn = self._env.begin()
-            except lmdb.MapResizedError:
-                self._env.set_mapsize(0)
-                txn = self._env.begin()
-            with txn:
-                yield txn
+        """One short read transaction."""
+        with named_errors(self.path), self._begin() as txn:
+            yield txn
 
-    def _stored_tip(self, txn: lmdb.Transaction[bytes]) -> tuple[int, int, bytes]:
+    def _begin(self) -> lmdb.Transaction[bytes]:
+        """Begin to read; follows a file that outgrew the map of this process."""
+        try:
+            return self._env.begin()
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            return self._env.begin()
+
+    def _stored_tip(self, txn: lmdb.Transaction[bytes]) -> tuple[int, int, int, bytes]:
+        """The last transaction, as it wrote it: its number, head, floor, root."""
         stored = txn.get(_TIP_KEY, db=self._tables.meta)
         if stored is None:
-            return BEFORE_GENESIS, BEFORE_GENESIS, Accumulators({}).root()
-        head, floor, root = _TIP.unpack(unseal(self.path, _TIP_KEY, stored))
-        return head, floor, root
+            return txn.id(), BEFORE_GENESIS, BEFORE_GENESIS, state_root({})
+        transaction, head, floor, root = _TIP.unpack(unseal(self.path, _TIP_KEY, stored))
+        return transaction, head, floor, root
 
     def _tip(self, txn: lmdb.Transaction[bytes]) -> tuple[int, int]:
         """Head and floor as of `txn`; read again only when another transaction was committed."""
         transaction, head, floor = self._seen
         if txn.id() != transaction:
-            head, floor, _ = self._stored_tip(txn)
+            _, head, floor, _ = self._stored_tip(txn)
             self._seen = (txn.id(), head, floor)
         return head, floor
 
@@ -213,7 +230,7 @@ class LmdbStore:
         records: Mapping[bytes, bytes],
     ) -> None:
         tables = self._tables
-        head, floor, _ = self._stored_tip(txn)
+        _, head, floor, _ = self._stored_tip(txn)
         require_next(height, head=head)
         first = head == BEFORE_GENESIS
         stems = []
@@ -239,7 +256,7 @@ class LmdbStore:
         if not self._archive:
             floor = max(floor, height - self._history)
             self._prune(txn, floor, 2 * len(stems) + _PRUNE_SLACK)
-        tip = _TIP.pack(height, floor, self._accumulators.root(roots))
+        tip = _TIP.pack(txn.id(), height, floor, self._accumulators.root(roots))
         txn.put(_TIP_KEY, seal(_TIP_KEY, tip), db=tables.meta)
 
     def _prune(self, txn: lmdb.Transaction[bytes], floor: int, budget: int) -> None:
@@ -260,14 +277,17 @@ class LmdbStore:
             budget -= len(stems)
 
     def _get(self, key: bytes, height: int) -> bytes | None:
-        with self._reading() as txn:
-            head, floor = self._tip(txn)
-            if height == head:
-                return value_at_head(self.path, self._tables, txn, key)
-            require_kept(height, head=head, floor=floor)
-            if height == BEFORE_GENESIS:
-                return None
-            return value_at(self.path, self._tables, txn, key, height)
+        try:  # spelled out: `_reading` would cost more than the look-up
+            with self._begin() as txn:
+                head, floor = self._tip(txn)
+                if height == head:
+                    return value_at_head(self.path, self._tables, txn, key)
+                require_kept(height, head=head, floor=floor)
+                if height == BEFORE_GENESIS:
+                    return None
+                return value_at(self.path, self._tables, txn, key, height)
+        except lmdb.Error as error:
+            raise named_error(self.path, error) from error
 
     def _page(
         self, prefix: bytes, after: bytes | None, count: int, height: int
