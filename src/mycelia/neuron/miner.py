@@ -19,7 +19,7 @@ from mycelia.neuron.subnet import Limits, Miner, Subnet
 from mycelia.wire.contract import AllowSet, Signer, WireLimits
 from mycelia.wire.server import WireServer
 
-REFRESH_S = 3.0
+REFRESH_S = 2.0
 """Between two looks at the chain; a new permit is honoured within this time."""
 _STATUS_S = 1.0
 

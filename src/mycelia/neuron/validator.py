@@ -22,8 +22,12 @@ from mycelia.neuron.sampler import Caller, Round, Sampler
 from mycelia.neuron.subnet import Subnet
 
 _FOLLOW_S = 1.0
+_PERMIT_KNOWN_S = 1.25 * REFRESH_S
+"""How long a new permit needs to reach miners of this kit; sampling begins after that."""
 _NEW_PERMIT_S = 10 * REFRESH_S
-"""How long miners may take to learn of a permit before a refusal counts against them."""
+"""How long other miners may take before a refusal counts against them."""
+_REST = 1.0
+"""Pause after a round, in its durations: a slow machine samples less, and never all the time."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class ValidatorConfig:
     """How a validator works. Times in seconds."""
 
     round_s: float = 5.0
-    """From the start of one round to the start of the next, or its end if that is later."""
+    """From the start of one round to the start of the next, at least."""
     concurrency: int = 16
     retry_s: float = 1.0
     """First pause after a refused weight vector; doubles up to `retry_most_s`."""
@@ -55,6 +59,10 @@ class Seat:
     weighed_round: int = 0
     """Newest round in the last weights set."""
     trouble: str = ""
+
+    def permit_age_s(self) -> float:
+        """Seconds since the permit was first seen; negative without one."""
+        return -1.0 if self.permit_since_s is None else time.monotonic() - self.permit_since_s
 
     def targets(self, hotkey: str) -> Sequence[Neuron]:
         """Miners to sample: everyone that publishes an address, except the validator itself."""
@@ -125,22 +133,21 @@ class Validator:
         )
         while True:
             started_s = time.monotonic()
-            if seat.permit_since_s is not None and seat.targets(self._hotkey):
+            if seat.permit_age_s() >= _PERMIT_KNOWN_S and seat.targets(self._hotkey):
                 await self._round(seat, sampler)
                 took_s = time.monotonic() - started_s
-                await asyncio.sleep(max(0.0, self._config.round_s - took_s))
+                await asyncio.sleep(max(_REST * took_s, self._config.round_s - took_s))
             else:
                 await asyncio.sleep(_FOLLOW_S / 4)
 
     async def _round(self, seat: Seat, sampler: Sampler) -> None:
         """One round. An edge: a subnet that cannot make a challenge must not stop the others."""
         name = seat.subnet.name
-        permit_age_s = time.monotonic() - (seat.permit_since_s or 0.0)
         plan = Round(
             number=seat.round + 1,
             seed=secrets.token_bytes(32),
             miners=seat.targets(self._hotkey),
-            lenient=permit_age_s < _NEW_PERMIT_S,
+            lenient=seat.permit_age_s() < _NEW_PERMIT_S,
         )
         try:
             samples = await sampler.run(plan)

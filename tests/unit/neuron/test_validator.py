@@ -207,6 +207,7 @@ def me(*, permit=True):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr("mycelia.neuron.validator._FOLLOW_S", 0.05)
+    monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
 
 
 async def test_weights_follow_quality_and_can_be_replayed(tmp_path):
@@ -234,6 +235,17 @@ async def test_no_permit_no_samples_no_weights(tmp_path):
             assert (seat.round, memory.attempts) == (0, 0)
             memory.graph = metagraph(me(), *found)
             await eventually(lambda: memory.weights)
+
+
+async def test_new_permit_is_used_once_miners_can_know_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.5)
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            await asyncio.sleep(0.3)
+            assert seat.permit_since_s is not None
+            assert seat.round == 0
+            await eventually(lambda: seat.round >= 1)
 
 
 async def test_weights_wait_for_half_a_tempo(tmp_path):
