@@ -83,17 +83,21 @@ class WireClient:
         """Send one request and wait for the whole reply. Raises a `WireError`."""
         started_s = time.monotonic()
         deadline = Deadline.after(deadline_s)
-        async with self._exchange(endpoint, path, body, deadline) as (exchange, response):
-            first_byte_ms = _ms_since(started_s)
-            with _transport_errors(endpoint):
-                reply = await _bounded(response, self._reply_bytes)
-            wire = response.headers.get("x-receipt")
-            receipt = exchange.read(
-                wire.encode() if wire is not None else None,
-                hashlib.sha256(reply).digest(),
-                response.status,
-            )
-            return Outcome(reply, receipt, first_byte_ms, _ms_since(started_s), response.status)
+        async with _within(deadline, endpoint):
+            exchange, response = await self._send(endpoint, path, body, deadline)
+            try:
+                first_byte_ms = _ms_since(started_s)
+                with _transport_errors(endpoint):
+                    reply = await _bounded(response, self._reply_bytes)
+            finally:
+                _let_go(response)
+        wire = response.headers.get("x-receipt")
+        receipt = exchange.read(
+            wire.encode() if wire is not None else None,
+            hashlib.sha256(reply).digest(),
+            response.status,
+        )
+        return Outcome(reply, receipt, first_byte_ms, _ms_since(started_s), response.status)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -105,52 +109,35 @@ class WireClient:
         """
         started_s = time.monotonic()
         deadline = Deadline.after(deadline_s)
-        async with self._exchange(endpoint, path, body, deadline) as (exchange, response):
+        async with _within(deadline, endpoint):
+            exchange, response = await self._send(endpoint, path, body, deadline)
+        try:
             if response.headers.get("content-type") != CONTENT_TYPE.decode():
                 raise _malformed(endpoint, "the reply is not a stream")
-            yield ReplyStream(endpoint, exchange, response, self._reply_bytes, started_s)
+            reader = FrameReader(self._reply_bytes)
+            yield ReplyStream(endpoint, exchange, response, reader, deadline, started_s)
+        finally:
+            _let_go(response)
 
-    @contextlib.asynccontextmanager
-    async def _exchange(
+    async def _send(
         self, endpoint: Endpoint, path: str, body: bytes, deadline: Deadline
-    ) -> AsyncIterator[tuple[Exchange, aiohttp.ClientResponse]]:
-        """Send a signed request; yield the response once its status is known to be 200.
-
-        The deadline covers the whole block.
-        """
-        session = self._open_session()
+    ) -> tuple[Exchange, aiohttp.ClientResponse]:
+        """Send a signed request; return the response once its status is known to be 200."""
         signed = btauth.sign_request(self._keypair, path, body, endpoint.hotkey)
         headers = signed.headers
         headers["X-Deadline-Ms"] = str(int(deadline.remaining() * 1000))
         headers["Content-Type"] = "application/json"
-        response: aiohttp.ClientResponse | None = None
-        try:
-            async with asyncio.timeout(deadline.remaining()) as limit:
-                with _transport_errors(endpoint):
-                    response = await session.post(
-                        self._url(endpoint, path),
-                        data=body,
-                        headers=headers,
-                        allow_redirects=False,
-                    )
-                if response.status != 200:
-                    raise await _refusal(endpoint, response)
-                yield (
-                    Exchange(endpoint.hotkey, headers["X-Bittensor-Hotkey"], signed.digest),
-                    response,
-                )
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise Timeout(
-                "timeout",
-                f"No complete reply from {endpoint} before the deadline.",
-                "Allow more time, or ask another miner.",
-            ) from error
-        finally:
-            if response is not None:
-                # Keeps the connection when the reply was read to its end, else closes it.
-                response.release() if response.content.at_eof() else response.close()
+        with _transport_errors(endpoint):
+            response = await self._open_session().post(
+                self._url(endpoint, path), data=body, headers=headers, allow_redirects=False
+            )
+        if response.status != 200:
+            try:
+                raise await _refusal(endpoint, response)
+            finally:
+                _let_go(response)
+        caller = headers["X-Bittensor-Hotkey"]
+        return Exchange(endpoint.hotkey, caller, signed.digest), response
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -197,7 +184,8 @@ class ReplyStream:
         endpoint: Endpoint,
         exchange: Exchange,
         response: aiohttp.ClientResponse,
-        limit_bytes: int,
+        reader: FrameReader,
+        deadline: Deadline,
         started_s: float,
     ) -> None:
         self.first_byte_ms: float | None = None
@@ -205,7 +193,8 @@ class ReplyStream:
         self._endpoint = endpoint
         self._exchange = exchange
         self._response = response
-        self._reader = FrameReader(limit_bytes)
+        self._reader = reader
+        self._deadline = deadline
         self._started_s = started_s
         self._receipt: Receipt | None = None
         self._chunks = self._read()
@@ -242,8 +231,32 @@ class ReplyStream:
         self.total_ms = _ms_since(self._started_s)
 
     async def _received(self) -> bytes:
-        with _transport_errors(self._endpoint):
-            return await self._response.content.readany()
+        # Per read, not around the block: the caller's own work in between is its own affair.
+        async with _within(self._deadline, self._endpoint):
+            with _transport_errors(self._endpoint):
+                return await self._response.content.readany()
+
+
+@contextlib.asynccontextmanager
+async def _within(deadline: Deadline, endpoint: Endpoint) -> AsyncIterator[None]:
+    """Raise `Timeout` when the deadline passes inside the block."""
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            yield
+    except TimeoutError as error:
+        raise Timeout(
+            "timeout",
+            f"No complete reply from {endpoint} before the deadline.",
+            "Allow more time, or ask another miner.",
+        ) from error
+
+
+def _let_go(response: aiohttp.ClientResponse) -> None:
+    """Keep the connection when the reply was read to its end, else close it."""
+    if response.content.at_eof():
+        response.release()
+    else:
+        response.close()
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:

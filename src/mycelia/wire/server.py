@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from mycelia.wire import btauth
+from mycelia.wire.body import linger, read_body, too_large
 from mycelia.wire.contract import (
     Authority,
     Deadline,
@@ -38,7 +39,7 @@ from mycelia.wire.receipt import Exchange, Times
 from mycelia.wire.replay import ReplayStore
 
 _log = logging.getLogger(__name__)
-_LINGER_S = 1.0
+_LAST_WORD_S = 1.0
 _JSON = (b"content-type", b"application/json")
 
 
@@ -94,7 +95,7 @@ class WireServer:
         except Rejection as why:
             await reply.refuse(why)
             if why.status == 413:
-                await _linger(receive)
+                await linger(receive)
         except asyncio.CancelledError:
             if not hangup.happened:
                 raise
@@ -153,7 +154,7 @@ class WireServer:
         declared = headers.get(b"content-length", b"0")
         # The parser let only digits through.
         if int(declared) > self.limits.body_bytes:
-            raise self._too_large()
+            raise too_large(self.limits.body_bytes)
         return handler, headers
 
     async def _authenticate(
@@ -178,11 +179,11 @@ class WireServer:
         if claim.body_digest is not None:
             text = claim.text(target, claim.body_digest)
             btauth.check_signature(claim, text)
-            body = await self._body(receive)
+            body = await read_body(receive, self.limits.body_bytes, self.limits.body_s)
             btauth.check_body(claim, hashlib.sha256(body).digest())
         else:
             with self._unverified_body():
-                body = await self._body(receive)
+                body = await read_body(receive, self.limits.body_bytes, self.limits.body_s)
                 text = claim.text(target, hashlib.sha256(body).digest())
                 btauth.check_signature(claim, text)
         self._replays.accept(claim.sender, claim.nonce_ns)
@@ -209,41 +210,6 @@ class WireServer:
                 "Send the time that remains, in whole milliseconds.",
             )
         return Deadline.after(min(int(wanted) / 1000, self.limits.deadline_s))
-
-    async def _body(self, receive: Receive) -> bytes:
-        """Read the whole body, at most `body_bytes` long and `body_s` slow."""
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self.limits.body_s):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Rejection(
-                            400, "body_incomplete", "The caller hung up.", "Send the whole body."
-                        )
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size > self.limits.body_bytes:
-                        raise self._too_large()
-                    parts.append(part)
-                    if not message.get("more_body", False):
-                        return parts[0] if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            raise Rejection(
-                408,
-                "body_timeout",
-                f"The body did not arrive within {self.limits.body_s:g} s.",
-                "Send the body at once.",
-            ) from None
-
-    def _too_large(self) -> Rejection:
-        return Rejection(
-            413,
-            "body_too_large",
-            f"The body exceeds the limit of {self.limits.body_bytes} bytes.",
-            "Send a smaller request.",
-        )
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
@@ -324,7 +290,12 @@ class _Reply:
         """Send an error: as status and body, or as the last frame of a stream under way."""
         body = error_body(why.code, why.message, why.remedy)
         if self._begun:
-            await self.write(encode_frame(Kind.ERROR, body))
+            # A caller that reads nothing must not hold the task: it then gets no last word.
+            try:
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await self.write(encode_frame(Kind.ERROR, body))
+            except TimeoutError:
+                self._ended = True
             return
         headers = [_JSON, (b"content-length", b"%d" % len(body))]
         if why.retry_after_s is not None:
@@ -339,19 +310,6 @@ class _Reply:
         if self._begun and not self._ended:
             self._ended = True
             await self._send({"type": "http.response.body", "body": b""})
-
-
-async def _linger(receive: Receive) -> None:
-    """Swallow what is left of an oversized body for a moment.
-
-    Closing at once would reset the connection and destroy the answer before the caller read it.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
-                    return
 
 
 def _busy(message: str) -> Rejection:

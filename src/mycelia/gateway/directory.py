@@ -1,0 +1,97 @@
+"""Which miners serve a subnet, where, and how well validators think of them.
+
+A snapshot of the chain, renewed in the background: a request never waits for the chain, and while
+the node is away the last snapshot stays good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mycelia.neuron.chain import CallFailed, ChainAway, Metagraph
+from mycelia.neuron.events import EventLog
+from mycelia.wire.contract import Endpoint
+
+REFRESH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A miner that serves a subnet. `incentive` is its share by consensus, 0..1."""
+
+    endpoint: Endpoint
+    subnet: str
+    netuid: int
+    uid: int
+    incentive: float
+
+
+class Directory(Protocol):
+    """Knows the routes of each subnet at this moment."""
+
+    def routes(self, subnet: str) -> Sequence[Route]: ...
+
+
+class Graphs(Protocol):
+    """The part of the chain that a directory reads."""
+
+    async def metagraph(self, netuid: int) -> Metagraph: ...
+
+
+class ChainDirectory:
+    """A `Directory` that follows the metagraphs of some subnets, given as netuid by name."""
+
+    def __init__(
+        self,
+        chain: Graphs,
+        netuids: Mapping[str, int],
+        *,
+        log: EventLog | None = None,
+        refresh_s: float = REFRESH_S,
+    ) -> None:
+        self._chain = chain
+        self._netuids = dict(netuids)
+        self._log = log or EventLog(None, "gateway")
+        self._refresh_s = refresh_s
+        self._routes: dict[str, tuple[Route, ...]] = {}
+
+    def routes(self, subnet: str) -> Sequence[Route]:
+        """Return the routes of the newest snapshot; none for an unknown subnet."""
+        return self._routes.get(subnet, ())
+
+    async def follow(self) -> None:
+        """Renew the snapshots, forever."""
+        trouble = ""
+        while True:
+            try:
+                await self.refresh()
+                trouble = ""
+            except (ChainAway, CallFailed) as error:
+                # Said once per kind of trouble: an absent node would fill the log.
+                if error.code != trouble:
+                    self._log.emit("chain_trouble", code=error.code, message=error.message)
+                trouble = error.code
+            await asyncio.sleep(self._refresh_s)
+
+    async def refresh(self) -> None:
+        """Renew the snapshots once. Raises ChainAway or CallFailed and keeps what there was."""
+        for name, netuid in self._netuids.items():
+            self._routes[name] = routes_of(name, await self._chain.metagraph(netuid))
+
+
+def routes_of(subnet: str, graph: Metagraph) -> tuple[Route, ...]:
+    """Return the neurons of a metagraph that publish an address."""
+    return tuple(
+        Route(
+            Endpoint(neuron.hotkey, neuron.host, neuron.port),
+            subnet,
+            graph.netuid,
+            neuron.uid,
+            neuron.incentive,
+        )
+        for neuron in graph.neurons
+        if neuron.host is not None and neuron.port > 0
+    )

@@ -1,0 +1,273 @@
+"""Puts an ask to miners, one after the other, until one answers.
+
+Another miner is asked only as long as nothing of an answer was handed on: after that the consumer
+gets the rest from the same miner, or an error. So no answer is ever made of two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from mycelia.gateway.directory import Directory, Route
+from mycelia.gateway.errors import ApiError, no_miner
+from mycelia.gateway.metrics import Metrics
+from mycelia.gateway.routing import Router
+from mycelia.neuron.subnet import Delta, Reply, Request, Subnet
+from mycelia.wire.client import Outcome, ReplyStream
+from mycelia.wire.contract import Deadline, Endpoint
+from mycelia.wire.errors import (
+    BadReceipt,
+    Malformed,
+    Refused,
+    Timeout,
+    Unreachable,
+    WireError,
+)
+
+_ATTEMPTS = 4
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """The part of `WireClient` that a gateway needs."""
+
+    async def call(
+        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
+    ) -> Outcome: ...
+
+    def stream(
+        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
+    ) -> AbstractAsyncContextManager[ReplyStream]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A complete answer whose receipt was verified, and the miner that gave it."""
+
+    reply: Reply
+    route: Route
+
+
+class Stream:
+    """A streamed answer that has begun. Iterate it once, in the task that began it; then close."""
+
+    def __init__(
+        self,
+        route: Route,
+        first: Delta,
+        rest: AsyncIterator[bytes],
+        subnet: type[Subnet],
+        attempt: _Attempt,
+    ) -> None:
+        self.route = route
+        self._first = first
+        self._rest = rest
+        self._subnet = subnet
+        self._attempt = attempt
+
+    # Any: only the subnet's own module and the translation for it know its pieces.
+    async def pieces(self) -> AsyncGenerator[Any, None]:
+        """Yield the pieces. Raises ApiError when the miner breaks off."""
+        try:
+            yield self._first
+            async for chunk in self._rest:
+                yield _piece(self._subnet, chunk)
+        except WireError as error:
+            self._attempt.failed(error)
+            raise ApiError(
+                502,
+                "miner_failed",
+                f"The miner broke off its answer: {error.code}.",
+                "What came so far is incomplete; ask again.",
+            ) from error
+        self._attempt.succeeded()
+
+    async def close(self) -> None:
+        """Release the connection; cancels the miner's work if the answer was not complete."""
+        await self._attempt.close()
+
+
+class Dispatcher:
+    """Chooses miners by the router, and tells it how they did."""
+
+    def __init__(
+        self, directory: Directory, caller: Caller, router: Router, metrics: Metrics
+    ) -> None:
+        self._directory = directory
+        self._caller = caller
+        self._router = router
+        self._metrics = metrics
+
+    async def ask(self, subnet: type[Subnet], ask: Request) -> Answered:
+        """Get one complete answer. Raises ApiError 503 or 504 when no miner gives one."""
+        body = ask.model_dump_json().encode()
+
+        async def one(attempt: _Attempt) -> Answered:
+            async with asyncio.timeout(attempt.patience_s):
+                outcome = await self._caller.call(
+                    attempt.route.endpoint, subnet.path(), body, attempt.deadline.remaining()
+                )
+            attempt.answered()
+            reply = _parsed(lambda: subnet.Answer.model_validate_json(outcome.body))
+            attempt.succeeded()
+            await attempt.close()
+            return Answered(reply, attempt.route)
+
+        return await self._first_success(subnet, one)
+
+    async def fold(self, subnet: type[Subnet], ask: Request) -> Answered:
+        """Get one complete answer as `ask` does, by stream: a slow answer shows that it is alive.
+
+        Nothing is handed on before the whole is there, so a miner that breaks off is replaced.
+        """
+        body = ask.model_dump_json().encode()
+
+        async def one(attempt: _Attempt) -> Answered:
+            first, rest = await self._begin(subnet, body, attempt)
+            pieces = [first]
+            async for chunk in rest:
+                pieces.append(_piece(subnet, chunk))  # noqa: PERF401 - read as it arrives
+            reply = _parsed(lambda: subnet.Answer.fold(pieces))
+            attempt.succeeded()
+            await attempt.close()
+            return Answered(reply, attempt.route)
+
+        return await self._first_success(subnet, one)
+
+    async def stream(self, subnet: type[Subnet], ask: Request) -> Stream:
+        """Return an answer as soon as its first piece is there. The caller must close it."""
+        body = ask.model_dump_json().encode()
+
+        async def one(attempt: _Attempt) -> Stream:
+            first, rest = await self._begin(subnet, body, attempt)
+            return Stream(attempt.route, first, rest, subnet, attempt)
+
+        return await self._first_success(subnet, one)
+
+    async def _begin(
+        self, subnet: type[Subnet], body: bytes, attempt: _Attempt
+    ) -> tuple[Delta, AsyncIterator[bytes]]:
+        async with asyncio.timeout(attempt.patience_s):
+            reply = await attempt.stack.enter_async_context(
+                self._caller.stream(
+                    attempt.route.endpoint,
+                    subnet.stream_path(),
+                    body,
+                    attempt.deadline.remaining(),
+                )
+            )
+            chunks = aiter(reply)
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            raise _malformed()
+        attempt.answered()
+        return _piece(subnet, chunk), chunks
+
+    async def _first_success(
+        self, subnet: type[Subnet], one: Callable[[_Attempt], Awaitable[T]]
+    ) -> T:
+        """Try miners in the router's order. On success the attempt is left to the caller."""
+        deadline = Deadline.after(subnet.limits.deadline_s)
+        routes = self._router.order(self._directory.routes(subnet.name))[:_ATTEMPTS]
+        reasons: list[str] = []
+        for index, route in enumerate(routes):
+            remaining_s = deadline.remaining()
+            # The last in line gets all the time there is: no one is left to ask instead.
+            is_last = index == len(routes) - 1
+            patience_s = (
+                remaining_s
+                if is_last
+                else self._router.patience_s(route, min(remaining_s, subnet.limits.first_byte_s))
+            )
+            attempt = _Attempt(route, self._router, self._metrics, deadline, patience_s)
+            try:
+                return await one(attempt)
+            except (WireError, TimeoutError) as error:
+                attempt.failed(error)
+                reasons.append(f"uid {route.uid}: {getattr(error, 'code', 'too_slow')}")
+                await attempt.close()
+            except BaseException:
+                # Above all cancellation: the consumer is gone, so must be the work for it.
+                await attempt.close()
+                raise
+        if deadline.remaining() <= 0:
+            raise ApiError(
+                504,
+                "deadline_exceeded",
+                f"No miner of subnet '{subnet.name}' answered in {subnet.limits.deadline_s:g} s.",
+                "Try again, or ask for less.",
+            )
+        raise no_miner(subnet.name, reasons)
+
+
+class _Attempt:
+    """One request to one miner: its share of the time, its connection, and its report."""
+
+    def __init__(
+        self,
+        route: Route,
+        router: Router,
+        metrics: Metrics,
+        deadline: Deadline,
+        patience_s: float,
+    ) -> None:
+        self.route = route
+        self.deadline = deadline
+        self.patience_s = patience_s
+        self.stack = AsyncExitStack()
+        self._router = router
+        self._metrics = metrics
+        self._started_s = time.monotonic()
+        router.began(route)
+        self.stack.callback(router.ended, route)
+
+    def answered(self) -> None:
+        self._router.answered(self.route, time.monotonic() - self._started_s)
+
+    def succeeded(self) -> None:
+        self._router.succeeded(self.route)
+        self._metrics.attempt(self.route.subnet, "ok")
+
+    def failed(self, error: Exception) -> None:
+        """Report a failure, by what it says about the miner."""
+        if isinstance(error, Refused) and error.is_capacity:
+            self._router.rest(self.route, error.retry_after_s or 1)
+        elif isinstance(error, BadReceipt):
+            self._router.failed(self.route, at_once=True)
+        elif isinstance(error, Timeout | TimeoutError):
+            self._router.stalled(self.route, time.monotonic() - self._started_s)
+        else:
+            self._router.failed(self.route, at_once=isinstance(error, Unreachable))
+        self._metrics.attempt(self.route.subnet, getattr(error, "code", "too_slow"))
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+
+def _piece(subnet: type[Subnet], chunk: bytes) -> Delta:
+    piece = subnet.Piece
+    if piece is None:
+        raise _malformed()
+    return _parsed(lambda: piece.model_validate_json(chunk))
+
+
+def _parsed(parse: Callable[[], T]) -> T:
+    """Run a parser over a miner's words; what it cannot parse is the miner's fault."""
+    try:
+        return parse()
+    except (ValidationError, ValueError) as error:
+        raise _malformed() from error
+
+
+def _malformed() -> Malformed:
+    return Malformed(
+        "malformed_answer", "The miner's reply is no answer of its subnet.", "Ask another miner."
+    )
