@@ -115,6 +115,24 @@ def validator(
     run_validator(station, netuids(subnet), ledger, round_seconds)
 
 
+@app.command()
+def gateway(
+    subnet: Subnets,
+    wallet: Wallet,
+    wallets: Wallets = _WALLETS,
+    endpoint: Endpoint = _ENDPOINT,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    log: Log = None,
+    status: Status = None,
+) -> None:
+    """Offer the subnets to consumers: OpenAI's chat form, and a typed call for each subnet."""
+    from mycelia.cli.processes import Station, run_gateway
+
+    station = Station(wallet, endpoint, wallets, wallet, log, status)
+    run_gateway(station, netuids(subnet), (host, port))
+
+
 def netuids(words: list[str]) -> dict[str, int]:
     """Parse NAME=NETUID words. Raises AppError on any other form."""
     pairs = [word.partition("=") for word in words]

@@ -148,6 +148,36 @@ def run_validator(
     until_signalled(body)
 
 
+def run_gateway(station: Station, netuids: Mapping[str, int], address: tuple[str, int]) -> None:
+    """Offer the given subnets, netuid by name."""
+    from mycelia.gateway import GatewayConfig, GatewayProcess
+    from mycelia.neuron.chain import Chain
+    from mycelia.neuron.wallets import open_wallet
+    from mycelia.subnets import REGISTRY
+    from mycelia.wire.client import WireClient
+
+    wallet = open_wallet(station.wallets, station.wallet)
+    specs = [spec_of(REGISTRY, name) for name in netuids]
+
+    async def body(stop: asyncio.Event) -> None:
+        chain = Chain(station.endpoint, wallet)
+        async with WireClient(wallet.hotkey) as caller:
+            process = GatewayProcess(
+                specs,
+                chain,
+                caller,
+                GatewayConfig(netuids, *address),
+                log=station.event_log(),
+                status=station.status_file(),
+            )
+            try:
+                await process.run(stop)
+            finally:
+                await chain.close()
+
+    until_signalled(body)
+
+
 def one_thread_each() -> dict[str, str]:
     """Environment that keeps numeric libraries to one thread per process, and memory small."""
     return {
