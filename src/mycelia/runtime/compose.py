@@ -10,13 +10,61 @@ from typing import Final
 from mycelia.frame import CallSpec, Pallet, State
 from mycelia.pallets.aura import Aura
 from mycelia.pallets.balances import Balances
+from mycelia.pallets.subtensor.emission.pallet import Coinbase
+from mycelia.pallets.subtensor.emission.payout import Payout
+from mycelia.pallets.subtensor.emission.prices import Prices
+from mycelia.pallets.subtensor.epoch.pallet import Epochs
+from mycelia.pallets.subtensor.epoch.results import Results
+from mycelia.pallets.subtensor.epoch.schedule import Schedule
+from mycelia.pallets.subtensor.hyperparameters.admin import AdminUtils, Authority, SetParameters
+from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
+from mycelia.pallets.subtensor.registration.neurons import Neurons
+from mycelia.pallets.subtensor.registration.pallet import Registration
+from mycelia.pallets.subtensor.serving.pallet import Serving
+from mycelia.pallets.subtensor.staking.market import Market
+from mycelia.pallets.subtensor.staking.pallet import Staking
+from mycelia.pallets.subtensor.staking.pools import Pools
+from mycelia.pallets.subtensor.staking.stakes import Stakes
+from mycelia.pallets.subtensor.subnets.creation import Creation
+from mycelia.pallets.subtensor.subnets.custody import Custody
+from mycelia.pallets.subtensor.subnets.issuance import Issuance
+from mycelia.pallets.subtensor.subnets.limits import RateLimits
+from mycelia.pallets.subtensor.subnets.pallet import Subnets
+from mycelia.pallets.subtensor.weights.pallet import Weights
+from mycelia.pallets.subtensor.weights.rows import Rows
 from mycelia.pallets.sudo import Sudo
 from mycelia.pallets.sudo.pallet import Dispatcher
+from mycelia.pallets.swap import Swap
 from mycelia.pallets.system import System
 from mycelia.pallets.timestamp import Timestamp
 from mycelia.pallets.transaction_payment import TransactionPayment
+from mycelia.primitives import AccountId
 from mycelia.runtime.apis import LATE
 from mycelia.runtime.composition import Composition
+
+SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
+    Issuance,
+    Hyperparameters,
+    NetworkParameters,
+    RateLimits,
+    Subnets,
+    Neurons,
+    Pools,
+    Stakes,
+    Rows,
+    Schedule,
+    Results,
+    Epochs,
+    Prices,
+    Payout,
+    Coinbase,
+    Registration,
+    Creation,
+    Staking,
+    Weights,
+    Serving,
+)
+"""Parts of SubtensorModule, low to high: a part knows those before it."""
 
 COMPOSITION: Final = Composition(
     (
@@ -25,37 +73,155 @@ COMPOSITION: Final = Composition(
         (3, (Aura,)),
         (5, (Balances,)),
         (6, (TransactionPayment,)),
+        (7, SUBTENSOR),
         (12, (Sudo,)),
+        (19, (AdminUtils, SetParameters)),
+        (28, (Swap,)),
     )
 )
 COMPOSITION.late.update(LATE)
 
 
-class _Nowhere:
-    def recycled(self, amount: object) -> None:
-        pass
+class _Unnamed:
+    """Who made the block: nobody in particular, so fees that belong to the author are burned."""
+
+    def author(self) -> AccountId | None:
+        return None
 
 
 class Pallets:
-    """The pallets over one state, in the order in which their hooks run."""
+    """The pallets over one state; `parts` is the order in which their hooks run."""
 
     def __init__(self, state: State, *, dispatcher: Dispatcher) -> None:
-        sink = _Nowhere()
         self.system = System(state)
         self.timestamp = Timestamp(state)
         self.aura = Aura(state)
-        self.balances = Balances(state, accounts=self.system, dust=sink)
-        self.payment = TransactionPayment(state, currency=self.balances, sink=sink)
+        self.issuance = Issuance(state)
+        self.balances = Balances(state, accounts=self.system, dust=self.issuance)
+        self.payment = TransactionPayment(state, currency=self.balances, sink=self.issuance)
         self.sudo = Sudo(state, dispatcher=dispatcher)
-        self.parts: tuple[Pallet, ...] = (
-            self.system,
-            self.timestamp,
-            self.aura,
-            self.balances,
-            self.payment,
-            self.sudo,
+        self._compose_subnets(state)
+        self._compose_epochs(state)
+        self._compose_people(state)
+        self.parts: tuple[Pallet, ...] = tuple(
+            part for part in vars(self).values() if isinstance(part, Pallet)
         )
         self._owners = {id(spec): part for part in self.parts for spec in part.spec.calls}
+
+    def _compose_subnets(self, state: State) -> None:
+        clock = self.system
+        self.parameters = Hyperparameters(state)
+        self.network = NetworkParameters(state)
+        self.limits = RateLimits(state, clock=clock)
+        self.subnets = Subnets(state, clock=clock, parameters=self.parameters, network=self.network)
+        self.neurons = Neurons(state, clock=clock)
+        self.custody = Custody(currency=self.balances, issuance=self.issuance, author=_Unnamed())
+        self.pools = Pools(state, subnets=self.subnets, custody=self.custody)
+        self.swap = Swap(state, pools=self.pools)
+        self.market = Market(pools=self.pools, exchange=self.swap)
+        self.stakes = Stakes(state, subnets=self.subnets, network=self.network, clock=clock)
+
+    def _compose_epochs(self, state: State) -> None:
+        clock = self.system
+        self.rows = Rows(state)
+        self.schedule = Schedule(state, clock=clock, parameters=self.parameters)
+        self.results = Results(state)
+        self.epochs = Epochs(
+            state,
+            clock=clock,
+            parameters=self.parameters,
+            network=self.network,
+            results=self.results,
+            schedule=self.schedule,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            weights=self.rows,
+        )
+        self.prices = Prices(
+            state,
+            clock=clock,
+            network=self.network,
+            subnets=self.subnets,
+            pools=self.pools,
+            exchange=self.swap,
+        )
+        self.payout = Payout(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            prices=self.prices,
+        )
+        self.coinbase = Coinbase(
+            state,
+            parameters=self.parameters,
+            network=self.network,
+            subnets=self.subnets,
+            issuance=self.issuance,
+            mint=self.balances,
+            pools=self.pools,
+            market=self.market,
+            prices=self.prices,
+            schedule=self.schedule,
+            epochs=self.epochs,
+            payout=self.payout,
+        )
+
+    def _compose_people(self, state: State) -> None:
+        clock = self.system
+        self.serving = Serving(state, neurons=self.neurons, parameters=self.parameters, clock=clock)
+        self.registration = Registration(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            market=self.market,
+            custody=self.custody,
+            results=self.results,
+            rows=self.rows,
+            endpoints=self.serving,
+            clock=clock,
+        )
+        self.creation = Creation(
+            state,
+            subnets=self.subnets,
+            registration=self.registration,
+            stakes=self.stakes,
+            market=self.market,
+            custody=self.custody,
+            limits=self.limits,
+            issuance=self.issuance,
+            schedule=self.schedule,
+            clock=clock,
+        )
+        self.staking = Staking(
+            state,
+            subnets=self.subnets,
+            stakes=self.stakes,
+            market=self.market,
+            custody=self.custody,
+            limits=self.limits,
+        )
+        self.weights = Weights(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            rows=self.rows,
+            clock=clock,
+        )
+        authority = Authority(
+            parameters=self.parameters,
+            network=self.network,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            limits=self.limits,
+            schedule=self.schedule,
+        )
+        self.admin = AdminUtils(state, authority=authority)
+        self.admin_parameters = SetParameters(state, authority=authority)
 
     def owner_of(self, spec: CallSpec) -> Pallet:
         """The pallet object that a call runs on."""

@@ -27,5 +27,7 @@ class GenesisConfig:
 def apply_genesis(pallets: Pallets, config: GenesisConfig) -> None:
     """Lay the first state, pallet by pallet."""
     pallets.balances.genesis(dict(config.balances))
+    pallets.issuance.genesis(pallets.balances.total_issuance)
+    pallets.subnets.genesis()
     pallets.sudo.key = config.sudo
     pallets.aura.authorities = tuple(bytes(key) for key in config.authorities)
