@@ -101,8 +101,13 @@ class Schedule(Pallet, name="SubtensorModule"):
             return 0
         return max(0, self.last_epoch_block[netuid] + tempo - self.clock.now())
 
+    def begin(self, netuid: NetUid) -> None:
+        """Start the clock of a new subnet, set apart from the others' by its netuid."""
+        apart = netuid % max(1, self.parameters.tempo[netuid])
+        self.last_epoch_block[netuid] = U64(max(0, self.clock.now() - apart))
+
     def restart(self, netuid: NetUid) -> None:
-        """Begin a full tempo now: for a new subnet, and when the tempo changes."""
+        """Begin a full tempo now: when the tempo changes."""
         self.last_epoch_block[netuid] = U64(self.clock.now())
 
     def tick(self, netuid: NetUid) -> None:
