@@ -5,11 +5,11 @@ Who is paid how much for it is `emission`; when it runs is `schedule`; the rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mycelia.frame import Event, Pallet, State, invariant
+from mycelia.frame import BoundMap, Event, Pallet, State, invariant
 from mycelia.pallets.subtensor.epoch import kernel_fast
 from mycelia.pallets.subtensor.epoch.results import Results, StorageIndex, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
@@ -21,12 +21,34 @@ from mycelia.pallets.subtensor.epoch.types import (
 )
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
 from mycelia.pallets.subtensor.needs import Clock
-from mycelia.pallets.subtensor.registration.neurons import Neurons
-from mycelia.pallets.subtensor.staking.stakes import Stakes
-from mycelia.pallets.subtensor.subnets.pallet import Subnets
 from mycelia.primitives import AccountId, Alpha, NetUid, Uid
 
 Kernel = Callable[[EpochInput], EpochOutput]
+
+
+class Subnets(Protocol):
+    """Which hotkey the owner of a subnet uses there."""
+
+    @property
+    def subnet_owner_hotkey(self) -> BoundMap[NetUid, AccountId]: ...
+
+
+class Neurons(Protocol):
+    """Who holds which uid of a subnet, and since when."""
+
+    def uid_of(self, netuid: NetUid, hotkey: AccountId) -> Uid | None: ...
+    def hotkeys(self, netuid: NetUid) -> Sequence[AccountId]:
+        """By uid."""
+
+    def registered_at(self, netuid: NetUid) -> Sequence[int]:
+        """Blocks, by uid."""
+
+
+class Stakes(Protocol):
+    """How much a hotkey's stake counts."""
+
+    def stake_weight_q64(self, hotkey: AccountId, netuid: NetUid) -> int:
+        """Alpha and weighed root TAO, in rao with 64 fraction bits."""
 
 
 class Weights(Protocol):
@@ -138,8 +160,6 @@ class Epochs(Pallet, name="SubtensorModule"):
 
     def owner_uid(self, netuid: NetUid) -> Uid | None:
         """The uid of the owner's hotkey, if it holds one."""
-        if netuid not in self.subnets.subnet_owner_hotkey:
-            return None
         return self.neurons.uid_of(netuid, self.subnets.subnet_owner_hotkey[netuid])
 
     def parameters_of(self, netuid: NetUid) -> EpochParameters:
