@@ -121,6 +121,10 @@ class TooManyRegistrationsThisInterval(Error, index=38):
     """This interval has as many registrations as it may have. Try again in the next one."""
 
 
+class NotSubnetOwner(Error, index=41):
+    """Only the subnet's owner may do this. Sign with its coldkey."""
+
+
 class RegistrationNotPermittedOnRootSubnet(Error, index=42):
     """The root network has its own way in. Use `root_register`."""
 
@@ -242,6 +246,7 @@ ALL = (
     DelegateTxRateLimitExceeded,
     SubNetRegistrationDisabled,
     TooManyRegistrationsThisInterval,
+    NotSubnetOwner,
     RegistrationNotPermittedOnRootSubnet,
     StakeTooLowForRoot,
     CanNotSetRootNetworkWeights,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mycelia.codec import U16
 from mycelia.frame import BadOrigin, Origin, Pallet, State, call, ensure
@@ -21,6 +21,7 @@ from mycelia.pallets.subtensor.errors import (
     AdminActionProhibitedDuringWeightsWindow,
     TxRateLimitExceeded,
 )
+from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters import errors
 from mycelia.pallets.subtensor.hyperparameters.parameter import (
     Admin,
@@ -35,32 +36,15 @@ from mycelia.pallets.subtensor.hyperparameters.table import (
     NetworkParameters,
     TempoSet,
 )
+from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.subnets.limits import RateLimits
+from mycelia.pallets.subtensor.subnets.pallet import Subnets
 from mycelia.pallets.subtensor.types import OwnerHyperparamUpdate, parameter_id
-from mycelia.primitives import AccountId, NetUid
+from mycelia.primitives import NetUid
 
 SET: Final = cost(260_000_000, 4_400)
 ALPHA_LOW_LEAST_U16: Final = 1_638
 Check = Callable[["Authority", NetUid, int], None]
-
-
-class Subnets(Protocol):
-    """Which subnets there are and whose they are."""
-
-    def exists(self, netuid: NetUid) -> bool: ...
-    def owner_of(self, netuid: NetUid) -> AccountId: ...
-    def size(self, netuid: NetUid) -> int: ...
-    def set_owner_hotkey(self, netuid: NetUid, hotkey: AccountId) -> None: ...
-
-
-class Schedule(Protocol):
-    """When epochs run."""
-
-    def blocks_until_epoch(self, netuid: NetUid) -> int | None:
-        """0 when one has been asked for; None where none ever runs."""
-
-    def restart(self, netuid: NetUid) -> None:
-        """Count the subnet's tempo from now on."""
 
 
 class Authority:
@@ -72,10 +56,12 @@ class Authority:
         parameters: Hyperparameters,
         network: NetworkParameters,
         subnets: Subnets,
+        neurons: Neurons,
         limits: RateLimits,
         schedule: Schedule,
     ) -> None:
         self.parameters, self.network, self.subnets = parameters, network, subnets
+        self.neurons = neurons
         self.limits, self.schedule = limits, schedule
 
     def owner_or_root(self, origin: Origin, netuid: NetUid) -> bool:
@@ -144,13 +130,13 @@ class Authority:
 def _check_max_uids(authority: Authority, netuid: NetUid, value: int) -> None:
     least = authority.parameters.min_allowed_uids[netuid]
     ensure(value >= least, errors.MaxAllowedUidsLessThanMinAllowedUids)
-    ensure(authority.subnets.size(netuid) <= value, errors.MaxAllowedUIdsLessThanCurrentUIds)
+    ensure(authority.neurons.size(netuid) <= value, errors.MaxAllowedUIdsLessThanCurrentUIds)
 
 
 def _check_min_uids(authority: Authority, netuid: NetUid, value: int) -> None:
     slots = authority.parameters.max_allowed_uids[netuid]
     ensure(value < slots, errors.MinAllowedUidsGreaterThanMaxAllowedUids)
-    ensure(value < authority.subnets.size(netuid), errors.MinAllowedUidsGreaterThanCurrentUids)
+    ensure(value < authority.neurons.size(netuid), errors.MinAllowedUidsGreaterThanCurrentUids)
 
 
 def _check_validators(authority: Authority, netuid: NetUid, value: int) -> None:

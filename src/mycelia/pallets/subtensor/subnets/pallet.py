@@ -29,6 +29,7 @@ from mycelia.pallets.subtensor.errors import (
     FirstEmissionBlockNumberAlreadySet,
     InvalidIdentity,
     NeedWaitingMoreBlocksToStarCall,
+    NotSubnetOwner,
     SubnetNotExists,
     SymbolAlreadyInUse,
     SymbolDoesNotExist,
@@ -154,7 +155,7 @@ class Subnets(Pallet, name="SubtensorModule"):
         index=78,
         weight=cost(142_000_000, 4_060),
         emits=(SubnetIdentitySet,),
-        fails=(InvalidIdentity,),
+        fails=(NotSubnetOwner, InvalidIdentity),
     )
     def set_subnet_identity(
         self,
@@ -171,7 +172,7 @@ class Subnets(Pallet, name="SubtensorModule"):
     ) -> None:
         """Say what a subnet is. Its owner."""
         # CHECK
-        ensure(origin.signed() == self.subnet_owner[netuid], BadOrigin)
+        ensure(origin.signed() == self.subnet_owner[netuid], NotSubnetOwner)
         fields = (
             subnet_name,
             github_repo,

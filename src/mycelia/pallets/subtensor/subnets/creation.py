@@ -1,0 +1,172 @@
+"""Creating a subnet: the price becomes the TAO side of its pool, the owner's hotkey its first neuron.
+
+Terms: *price* - twice the last subnet's, falling by one last price per `NetworkLockReductionInterval` blocks.
+Source: subtensor@14bc6f9 `subnets/subnet.rs::do_register_network`.
+Differs: at the limit no older subnet is removed; the call fails. Emission is on and Yuma 2 runs unless somebody decides
+otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mycelia.frame import Origin, Pallet, State, Value, call, ensure, view
+from mycelia.pallets.subtensor.cost import cost
+from mycelia.pallets.subtensor.emission.kernel import block_emission_rao
+from mycelia.pallets.subtensor.epoch.schedule import Schedule
+from mycelia.pallets.subtensor.errors import (
+    BalanceWithdrawalError,
+    CannotAffordLockCost,
+    CannotUseSystemAccount,
+    NetworkTxRateLimitExceeded,
+    NonAssociatedColdKey,
+    SubnetLimitReached,
+    SubNetRegistrationDisabled,
+)
+from mycelia.pallets.subtensor.events import NetworkAdded, SubnetOwnerHotkeySet
+from mycelia.pallets.subtensor.needs import Clock
+from mycelia.pallets.subtensor.registration.pallet import Registration
+from mycelia.pallets.subtensor.staking.market import Market
+from mycelia.pallets.subtensor.staking.stakes import Stakes
+from mycelia.pallets.subtensor.subnets.custody import Custody
+from mycelia.pallets.subtensor.subnets.issuance import Issuance
+from mycelia.pallets.subtensor.subnets.kernel import (
+    alpha_at_price,
+    lock_cost,
+    netuid_of_account,
+    scaled_interval,
+)
+from mycelia.pallets.subtensor.subnets.limits import RateLimits
+from mycelia.pallets.subtensor.subnets.pallet import POOL_MECHANISM, Subnets
+from mycelia.pallets.subtensor.types import NetworkLastRegistered
+from mycelia.primitives import AccountId, Alpha, NetUid, Tao
+from mycelia.primitives.fixed import ONE_Q64
+from mycelia.primitives.ids import ROOT_NETUID
+
+FIRST_SLOT_PRICE: Final = Tao(10**9)
+
+
+class Creation(Pallet, name="SubtensorModule"):
+    """Creating a subnet."""
+
+    network_last_lock_cost = Value(
+        Tao, default=Tao(1000 * 10**9), doc="Price that was paid for the last subnet, in rao."
+    )
+
+    subnets: Subnets
+    registration: Registration
+    stakes: Stakes
+    market: Market
+    custody: Custody
+    limits: RateLimits
+    issuance: Issuance
+    schedule: Schedule
+    clock: Clock
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        subnets: Subnets,
+        registration: Registration,
+        stakes: Stakes,
+        market: Market,
+        custody: Custody,
+        limits: RateLimits,
+        issuance: Issuance,
+        schedule: Schedule,
+        clock: Clock,
+    ) -> None:
+        super().__init__(
+            state,
+            subnets=subnets,
+            registration=registration,
+            stakes=stakes,
+            market=market,
+            custody=custody,
+            limits=limits,
+            issuance=issuance,
+            schedule=schedule,
+            clock=clock,
+        )
+
+    @call(
+        index=59,
+        weight=cost(6_077_000_000, 9_947),
+        emits=(NetworkAdded, SubnetOwnerHotkeySet),
+        fails=(
+            NonAssociatedColdKey,
+            CannotUseSystemAccount,
+            SubNetRegistrationDisabled,
+            NetworkTxRateLimitExceeded,
+            SubnetLimitReached,
+            CannotAffordLockCost,
+            BalanceWithdrawalError,
+        ),
+    )
+    def register_network(self, origin: Origin, hotkey: AccountId) -> None:
+        """Create a subnet for its price; the signer owns it and the hotkey is its first neuron. Signed by the coldkey."""
+        coldkey = origin.signed()
+        network = self.subnets.network
+        # CHECK
+        ensure(
+            not self.stakes.is_claimed(hotkey) or self.stakes.owns(coldkey, hotkey),
+            NonAssociatedColdKey,
+        )
+        ensure(netuid_of_account(hotkey) is None, CannotUseSystemAccount)
+        ensure(
+            self.clock.now() >= network.network_registration_start_block,
+            SubNetRegistrationDisabled,
+        )
+        ensure(
+            self.limits.passes(NetworkLastRegistered(), network.network_rate_limit),
+            NetworkTxRateLimitExceeded,
+        )
+        ensure(self.subnets.total_networks <= network.subnet_limit, SubnetLimitReached)
+        price = self.get_network_registration_cost()
+        ensure(self.custody.affords(coldkey, price), CannotAffordLockCost)
+        # CHANGE
+        netuid = self.subnets.next_netuid()
+        paid = self.custody.pay_in(netuid, coldkey, price)
+        alpha = Alpha(alpha_at_price(paid, self._median_price_q64()))
+        self.network_last_lock_cost = paid
+        self.limits.mark(NetworkLastRegistered())
+        self.stakes.claim(coldkey, hotkey)
+        self.subnets.add(netuid, coldkey, hotkey, paid)
+        self.market.pools.open(netuid, paid, alpha)
+        self.schedule.restart(netuid)
+        self.registration.open(netuid, hotkey, FIRST_SLOT_PRICE)
+        # TELL
+        self.deposit(NetworkAdded(netuid, POOL_MECHANISM))
+
+    @view(api="SubnetRegistrationRuntimeApi")
+    def get_network_registration_cost(self) -> Tao:
+        """What a subnet costs now."""
+        network = self.subnets.network
+        interval = scaled_interval(
+            network.network_lock_reduction_interval,
+            block_emission_rao(self.issuance.total_issuance),
+        )
+        last_block = self.limits.last_rate_limited_block[NetworkLastRegistered()]
+        return Tao(
+            lock_cost(
+                self.network_last_lock_cost,
+                last_block,
+                self.clock.now(),
+                interval,
+                network.network_min_lock_cost,
+            )
+        )
+
+    def _median_price_q64(self) -> int:
+        """The middle price of all subnets with a pool, of two their mean rounded down; 1 without any.
+
+        Source: `staking/stake_utils.rs::get_median_subnet_alpha_price`.
+        """
+        exchange = self.market.exchange
+        prices = sorted(exchange.price_q64(n) for n in self.subnets.netuids() if n != ROOT_NETUID)
+        prices = [price for price in prices if price]
+        if not prices:
+            return ONE_Q64
+        low, high = prices[(len(prices) - 1) // 2], prices[len(prices) // 2]
+        return (low + high) // 2

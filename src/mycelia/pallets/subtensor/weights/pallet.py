@@ -1,0 +1,194 @@
+"""Setting weights: a validator says how much of the miners' pay each neuron deserves.
+
+Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row with the setter alone,
+which anybody may set.
+
+Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_weights.rs`.
+Differs: only mechanism 0 exists.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mycelia.codec import U8, U16, U64
+from mycelia.frame import Origin, Pallet, State, call, ensure
+from mycelia.pallets.subtensor.cost import cost
+from mycelia.pallets.subtensor.epoch.results import Results, storage_index
+from mycelia.pallets.subtensor.errors import (
+    CanNotSetRootNetworkWeights,
+    CommitRevealEnabled,
+    DuplicateUids,
+    HotKeyNotRegisteredInSubNet,
+    IncorrectWeightVersionKey,
+    MaxWeightExceeded,
+    MechanismDoesNotExist,
+    NeuronNoValidatorPermit,
+    NotEnoughStakeToSetWeights,
+    SettingWeightsTooFast,
+    SubnetNotExists,
+    UidsLengthExceedUidsInSubNet,
+    UidVecContainInvalidOne,
+    WeightVecLengthIsLow,
+    WeightVecNotEqualSize,
+)
+from mycelia.pallets.subtensor.events import WeightsSet
+from mycelia.pallets.subtensor.needs import Clock
+from mycelia.pallets.subtensor.registration.neurons import Neurons
+from mycelia.pallets.subtensor.staking.stakes import Stakes
+from mycelia.pallets.subtensor.subnets.pallet import Subnets
+from mycelia.pallets.subtensor.weights.kernel import (
+    exceeds_share,
+    has_duplicates,
+    is_self_weight,
+    max_upscaled,
+)
+from mycelia.pallets.subtensor.weights.rows import Rows
+from mycelia.primitives import AccountId, NetUid, Uid
+from mycelia.primitives.fixed import U16_MAX
+from mycelia.primitives.ids import ROOT_NETUID
+
+_FAILS: Final = (
+    CommitRevealEnabled,
+    CanNotSetRootNetworkWeights,
+    WeightVecNotEqualSize,
+    SubnetNotExists,
+    MechanismDoesNotExist,
+    UidsLengthExceedUidsInSubNet,
+    HotKeyNotRegisteredInSubNet,
+    NotEnoughStakeToSetWeights,
+    IncorrectWeightVersionKey,
+    SettingWeightsTooFast,
+    NeuronNoValidatorPermit,
+    DuplicateUids,
+    UidVecContainInvalidOne,
+    WeightVecLengthIsLow,
+    MaxWeightExceeded,
+)
+
+
+class Weights(Pallet, name="SubtensorModule"):
+    """A validator says how much of the miners' pay each neuron deserves."""
+
+    subnets: Subnets
+    neurons: Neurons
+    stakes: Stakes
+    results: Results
+    rows: Rows
+    clock: Clock
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        subnets: Subnets,
+        neurons: Neurons,
+        stakes: Stakes,
+        results: Results,
+        rows: Rows,
+        clock: Clock,
+    ) -> None:
+        super().__init__(
+            state,
+            subnets=subnets,
+            neurons=neurons,
+            stakes=stakes,
+            results=results,
+            rows=rows,
+            clock=clock,
+        )
+
+    @call(
+        index=0, weight=cost(15_514_000_000, 10_327), emits=(WeightsSet,), fails=_FAILS, pays=False
+    )
+    def set_weights(
+        self,
+        origin: Origin,
+        netuid: NetUid,
+        dests: tuple[U16, ...],
+        weights: tuple[U16, ...],
+        version_key: U64,
+    ) -> None:
+        """Set the weights of the signing hotkey's neuron."""
+        self._set(origin.signed(), netuid, U8(0), dests, weights, version_key)
+
+    @call(
+        index=119,
+        weight=cost(15_540_000_000, 10_327),
+        emits=(WeightsSet,),
+        fails=_FAILS,
+        pays=False,
+    )
+    def set_mechanism_weights(
+        self,
+        origin: Origin,
+        netuid: NetUid,
+        mecid: U8,
+        dests: tuple[U16, ...],
+        weights: tuple[U16, ...],
+        version_key: U64,
+    ) -> None:
+        """Set the weights of the signing hotkey's neuron in one mechanism of the subnet."""
+        self._set(origin.signed(), netuid, mecid, dests, weights, version_key)
+
+    def _set(
+        self,
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: int,
+        uids: tuple[U16, ...],
+        values: tuple[U16, ...],
+        version: int,
+    ) -> None:
+        # CHECK
+        self._check_subnet(netuid, mechanism, uids, values)
+        uid = self._checked_setter(hotkey, netuid, version, uids)
+        self._check_row(netuid, uid, uids, values)
+        # CHANGE
+        self.rows.set(netuid, uid, uids, max_upscaled(values))
+        self.results.set_last_update(netuid, uid, self.clock.now())
+        # TELL
+        self.deposit(WeightsSet(U16(storage_index(netuid, mechanism)), uid))
+
+    def _check_subnet(
+        self, netuid: NetUid, mechanism: int, uids: tuple[U16, ...], values: tuple[U16, ...]
+    ) -> None:
+        parameters = self.subnets.parameters
+        ensure(not parameters.commit_reveal_weights_enabled[netuid], CommitRevealEnabled)
+        ensure(netuid != ROOT_NETUID, CanNotSetRootNetworkWeights)
+        ensure(len(uids) == len(values), WeightVecNotEqualSize)
+        self.subnets.check_exists(netuid)
+        ensure(mechanism < parameters.mechanism_count_current[netuid], MechanismDoesNotExist)
+        ensure(len(uids) <= self.neurons.size(netuid), UidsLengthExceedUidsInSubNet)
+
+    def _checked_setter(
+        self, hotkey: AccountId, netuid: NetUid, version: int, uids: tuple[U16, ...]
+    ) -> Uid:
+        parameters = self.subnets.parameters
+        uid = self.neurons.uid_of(netuid, hotkey)
+        if uid is None:
+            raise HotKeyNotRegisteredInSubNet
+        is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
+        stake_q64 = self.stakes.stake_weight_q64(hotkey, netuid)
+        threshold_q64 = self.subnets.network.stake_threshold << 64
+        ensure(is_owner or stake_q64 >= threshold_q64, NotEnoughStakeToSetWeights)
+        ensure(version >= parameters.weights_version_key[netuid], IncorrectWeightVersionKey)
+        last = int(self.results.last_update[storage_index(netuid)][uid])
+        limit = parameters.weights_set_rate_limit[netuid]
+        ensure(last == 0 or self.clock.now() - last >= limit, SettingWeightsTooFast)
+        permitted = bool(self.results.validator_permit[netuid][uid])
+        ensure(is_self_weight(uid, uids) or is_owner or permitted, NeuronNoValidatorPermit)
+        return uid
+
+    def _check_row(
+        self, netuid: NetUid, uid: Uid, uids: tuple[U16, ...], values: tuple[U16, ...]
+    ) -> None:
+        parameters, size = self.subnets.parameters, self.neurons.size(netuid)
+        ensure(not has_duplicates(uids), DuplicateUids)
+        ensure(all(each < size for each in uids), UidVecContainInvalidOne)
+        alone = is_self_weight(uid, uids)
+        least = min(size, parameters.min_allowed_weights[netuid])
+        ensure(alone or len(values) >= least, WeightVecLengthIsLow)
+        limit = parameters.max_weights_limit[netuid]
+        within = limit == U16_MAX or not exceeds_share(max_upscaled(values), limit)
+        ensure(alone or within, MaxWeightExceeded)

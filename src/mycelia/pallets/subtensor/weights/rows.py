@@ -1,0 +1,77 @@
+"""What validators say of miners, row by row.
+
+Terms: *row* - the weights one neuron set, as (uid, 0..65535); *storage index* - see `epoch.results`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mycelia.codec import H256, U64, PairVec
+from mycelia.frame import DoubleMap, Identity, OptionalDoubleMap, Pallet, State, Twox64Concat
+from mycelia.pallets.subtensor.epoch.results import (
+    NO_PAIRS,
+    StorageIndex,
+    U16s,
+    fixed,
+    storage_index,
+)
+from mycelia.primitives import AccountId, NetUid, Uid
+
+HashedCommit = tuple[H256, U64, U64, U64]
+"""Hash, block of the commit, first and last block of its reveal."""
+TimedCommit = tuple[AccountId, U64, bytes, U64]
+"""Who, block of the commit, ciphertext, round of its reveal."""
+
+
+class Rows(Pallet, name="SubtensorModule"):
+    """What validators say of miners, row by row."""
+
+    weights = DoubleMap[int, Uid, U16s](
+        StorageIndex,
+        Uid,
+        PairVec,
+        hashers=(Identity, Identity),
+        default=NO_PAIRS,
+        doc="Weights that the neuron set, as (uid, 0..65535 of its largest).",
+    )
+    weight_commits = OptionalDoubleMap[int, AccountId, tuple[HashedCommit, ...]](
+        StorageIndex,
+        AccountId,
+        tuple[HashedCommit, ...],
+        hashers=(Twox64Concat, Twox64Concat),
+        doc="Hashes of weights that the hotkey will reveal.",
+    )
+    timelocked_weight_commits = DoubleMap[int, U64, tuple[TimedCommit, ...]](
+        StorageIndex,
+        U64,
+        tuple[TimedCommit, ...],
+        hashers=(Twox64Concat, Twox64Concat),
+        default=(),
+        doc="Encrypted weights by the epoch in which they were committed.",
+    )
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+
+    def rows(self, netuid: NetUid) -> dict[int, U16s]:
+        """The row of each neuron that set one."""
+        return dict(self.weights.under(storage_index(netuid)))
+
+    def set(self, netuid: NetUid, uid: Uid, uids: Sequence[int], values_u16: Sequence[int]) -> None:
+        """Replace a neuron's row."""
+        row = np.array((uids, values_u16), np.uint16).T if uids else NO_PAIRS
+        self.weights[storage_index(netuid), uid] = fixed(np.ascontiguousarray(row))
+
+    def forget(self, netuid: NetUid, uid: Uid) -> None:
+        """Drop a slot's row, and make the weights on it zero: a newcomer has it."""
+        index = storage_index(netuid)
+        del self.weights[index, uid]
+        for setter, row in self.weights.under(index):
+            on_it = row[:, 0] == uid
+            if on_it.any():
+                changed = row.copy()
+                changed[on_it, 1] = 0
+                self.weights[index, setter] = fixed(changed)
