@@ -10,6 +10,7 @@ from typing import Final
 from mycelia.frame import CallSpec, Pallet, State
 from mycelia.pallets.aura import Aura
 from mycelia.pallets.balances import Balances
+from mycelia.pallets.network import Network
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -77,6 +78,7 @@ COMPOSITION: Final = Composition(
         (12, (Sudo,)),
         (19, (AdminUtils, SetParameters)),
         (28, (Swap,)),
+        (64, (Network,)),
     )
 )
 COMPOSITION.late.update(LATE)
@@ -100,6 +102,7 @@ class Pallets:
         self.balances = Balances(state, accounts=self.system, dust=self.issuance)
         self.payment = TransactionPayment(state, currency=self.balances, sink=self.issuance)
         self.sudo = Sudo(state, dispatcher=dispatcher)
+        self.rules = Network(state)
         self._compose_subnets(state)
         self._compose_epochs(state)
         self._compose_people(state)

@@ -75,7 +75,7 @@ class Runtime:
 
     def metadata(self, version: int) -> bytes:
         """Metadata 14 or 15, with magic; `ValueError` for others."""
-        found = metadata()
+        found = metadata(self.rules)
         if version not in (14, 15):
             raise ValueError(f"metadata {version} is not published; 14 and 15 are.")
         return found.v14 if version == 14 else found.v15  # noqa: PLR2004
@@ -138,7 +138,7 @@ class Runtime:
 
     def genesis(self, config: GenesisConfig) -> None:
         """Lay the first state."""
-        apply_genesis(self.pallets, config)
+        apply_genesis(self.pallets, config, self.rules)
         self._close_events()
 
     def begin(self, height: int, parent_hash: bytes, digest: Digest | None = None) -> None:
@@ -230,6 +230,7 @@ class Runtime:
 
 
 @cache
-def metadata() -> Metadata:
-    """The metadata of this program's rules; built on first use, the same for every state."""
-    return Metadata(COMPOSITION, (*CoreApis.specs(), *COMPOSITION.views()))
+def metadata(rules: Rules) -> Metadata:
+    """The metadata of a network; built on first use, the same for every state."""
+    constants = {("Aura", "SlotDuration"): rules.slot_ms}
+    return Metadata(COMPOSITION, (*CoreApis.specs(), *COMPOSITION.views()), constants)

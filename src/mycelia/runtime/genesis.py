@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mycelia.primitives import AccountId, Tao
+from mycelia.runtime.rules import Rules
 
 if TYPE_CHECKING:
     from mycelia.runtime.compose import Pallets
@@ -24,8 +25,9 @@ class GenesisConfig:
     authorities: tuple[AccountId, ...] = ()
 
 
-def apply_genesis(pallets: Pallets, config: GenesisConfig) -> None:
+def apply_genesis(pallets: Pallets, config: GenesisConfig, rules: Rules) -> None:
     """Lay the first state, pallet by pallet."""
+    pallets.rules.genesis(rules.slot_ms)
     pallets.balances.genesis(dict(config.balances))
     pallets.issuance.genesis(pallets.balances.total_issuance)
     pallets.subnets.genesis()

@@ -8,7 +8,7 @@ Source: frame-metadata 14 and 15.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mycelia.codec import H256, U32, U64, Compact, Scale, scale
@@ -120,8 +120,15 @@ _EXTENSIONS: Final[tuple[tuple[str, Scale[Any], Scale[Any]], ...]] = (
 class Metadata:
     """Both encodings of one composition's metadata."""
 
-    def __init__(self, composition: Composition, views: Iterable[ViewSpec]) -> None:
+    def __init__(
+        self,
+        composition: Composition,
+        views: Iterable[ViewSpec],
+        constants: Mapping[tuple[str, str], Any],
+    ) -> None:
+        """`constants` are values by (pallet, name) that this network has instead of the declared ones."""
         self._composition = composition
+        self._constants = constants
         self._views = tuple(views)
         self._registry = Registry()
         self._account = self._id(AccountId)
@@ -168,7 +175,8 @@ class Metadata:
             for constant in group.constants:
                 TEXT.put(constant.entry, out)
                 put_compact(self._id(constant.of), out)
-                put_bytes(scale(constant.of).encode(constant.value), out)
+                value = self._constants.get((group.name, constant.entry), constant.value)
+                put_bytes(scale(constant.of).encode(value), out)
                 put_texts((constant.doc,), out)
             self._put_optional_type(self._errors.get(group.name), out)
             out.append(group.index)

@@ -10,13 +10,14 @@ import bittensor_core
 
 from mycelia.primitives import AccountId
 from mycelia.runtime.executor import metadata
+from mycelia.runtime.rules import Rules
 from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 
 
 @cache
 def oracle(version: int = 15) -> Any:
     """`bittensor_core.Runtime` over our metadata of a version, 14 or 15."""
-    published = metadata()
+    published = metadata(Rules())
     blob = published.v15 if version == 15 else published.v14
     return bittensor_core.Runtime(blob, SPEC_VERSION, TRANSACTION_VERSION)
 

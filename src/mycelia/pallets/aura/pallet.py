@@ -10,6 +10,10 @@ from mycelia.frame import Constant, Pallet, State, Value
 class Aura(Pallet, name="Aura"):
     """Slots, and who may author."""
 
+    slot_duration = Constant(
+        U64, U64(12_000), doc="Milliseconds between blocks; each network publishes its own."
+    )
+
     authorities = Value(tuple[Bytes32, ...], default=(), doc="Keys that may author blocks.")
     current_slot = Value(U64, default=U64(0), doc="Slot of the current block.")
 

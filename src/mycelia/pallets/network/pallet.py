@@ -1,0 +1,27 @@
+"""Which choices of rules a network was started with. Part of the state, so two networks with different ones differ from
+their first block on, and clients that cache by genesis hash never mix them up.
+"""
+
+from __future__ import annotations
+
+from mycelia.codec import U64, Record
+from mycelia.frame import OptionalValue, Pallet, State
+
+
+class NetworkRules(Record, path="mycelia::NetworkRules"):
+    """Choices of rules. `slot_ms` is the time between blocks in milliseconds."""
+
+    slot_ms: U64
+
+
+class Network(Pallet, name="Network"):
+    """Which choices of rules this network was started with."""
+
+    rules = OptionalValue(NetworkRules, doc="Choices of rules, fixed at genesis.")
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+
+    def genesis(self, slot_ms: int) -> None:
+        """Fix the choices."""
+        self.rules = NetworkRules(U64(slot_ms))
