@@ -51,6 +51,7 @@ class Made:
 
     name: str
     file: str
+    """Its name in the store. A recipe that changes gets another one, so no old file is used."""
     recipe: str
     """`module:function`, imported when needed; called as `function(store, target, progress)`."""
     of: tuple[str, ...] = ()
@@ -83,27 +84,27 @@ SMOLLM2 = Packaged(
 
 SMOLLM2_Q4_0 = Made(
     name="smollm2-135m-instruct-q4_0",
-    file="SmolLM2-135M-Instruct.Q4_0.gguf",
+    file="SmolLM2-135M-Instruct.Q4_0-1.gguf",
     recipe="mycelia.models.requantise:to_q4_0",
     of=(SMOLLM2.name,),
 )
 
-DIGITS = Made(name="digits", file="digits.npz", recipe="mycelia.models.digits:extract")
+DIGITS = Made(name="digits", file="digits-1.npz", recipe="mycelia.models.digits:extract")
 DIGITS_NETWORK = Made(
     name="digits-network",
-    file="digits-network.onnx",
+    file="digits-network-1.onnx",
     recipe="mycelia.models.digits:train_network",
     of=(DIGITS.name,),
 )
 DIGITS_LINEAR = Made(
     name="digits-linear",
-    file="digits-linear.onnx",
+    file="digits-linear-1.onnx",
     recipe="mycelia.models.digits:train_linear",
     of=(DIGITS.name,),
 )
 DIGITS_CENTROID = Made(
     name="digits-centroid",
-    file="digits-centroid.onnx",
+    file="digits-centroid-1.onnx",
     recipe="mycelia.models.digits:train_centroid",
     of=(DIGITS.name,),
 )

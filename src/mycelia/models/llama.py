@@ -125,7 +125,12 @@ class Vocabulary:
         return out[:count]
 
     def piece(self, token: int) -> bytes:
-        """Bytes that one token stands for; none for a control token."""
+        """Bytes that one token stands for; none for a control token.
+
+        Raises ValueError outside the vocabulary, where the library would end the process.
+        """
+        if not 0 <= token < self.size:
+            raise ValueError(f"token {token} is outside the vocabulary")
         out = ctypes.create_string_buffer(512)
         c = native.library().c
         count = c.llama_token_to_piece(self._vocab, token, out, len(out), 0, False)
@@ -218,7 +223,7 @@ class LlamaModel:
             ContextExceeded: prompt and answer do not fit.
             ModelBusy: another call is under way.
         """
-        self._check_room(len(prompt), max_tokens)
+        self.check_room(len(prompt), max_tokens)
         with self._exclusive():
             self._forget()
             text = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -240,7 +245,7 @@ class LlamaModel:
         All zeros if this model, on this build and schedule, made the answer from this seed.
         Raises ValueError on a token outside the vocabulary.
         """
-        self._check_room(len(prompt), len(answer))
+        self.check_room(len(prompt), len(answer))
         if not all(0 <= token < self.vocabulary.size for token in answer):
             raise ValueError("the answer holds tokens outside the vocabulary")
         out = np.zeros(len(answer))
@@ -264,7 +269,8 @@ class LlamaModel:
             self._c.llama_free(self._context)
             self._c.llama_model_free(self._model)
 
-    def _check_room(self, prompt_length: int, answer_length: int) -> None:
+    def check_room(self, prompt_length: int, answer_length: int) -> None:
+        """Raise ContextExceeded if a prompt and an answer of these lengths do not fit."""
         wanted = prompt_length + answer_length
         if wanted > self.schedule.context:
             raise ContextExceeded(wanted, self.schedule.context)

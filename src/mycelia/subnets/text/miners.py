@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 
 from mycelia.models import ModelStore
 from mycelia.models.catalog import SMOLLM2, SMOLLM2_Q4_0
-from mycelia.models.llama import LlamaModel, Schedule, Vocabulary
+from mycelia.models.llama import ContextExceeded, LlamaModel, Schedule, Vocabulary
 from mycelia.models.worker import Worker
 from mycelia.neuron import Miner, Variant
 from mycelia.subnets.text.messages import Ask, Piece
 from mycelia.subnets.text.subnet import Text
+from mycelia.wire.errors import Rejection
 
 _STOCK = """\
 That's a great question! There are many ways to look at it, and the best one depends on your goals.
@@ -30,6 +31,10 @@ def language_model(name: str) -> Callable[[ModelStore], Miner]:
         @Text.miner
         async def chat(ask: Ask) -> AsyncIterator[Piece]:
             prompt = model.vocabulary.conversation(ask.turns())
+            try:
+                model.check_room(len(prompt), ask.max_tokens)
+            except ContextExceeded as cause:
+                raise Rejection(400, cause.code, cause.message, cause.remedy) from cause
             steps = worker.iterate(
                 lambda: model.generate(
                     prompt, max_tokens=ask.max_tokens, seed=ask.seed, temperature=ask.temperature

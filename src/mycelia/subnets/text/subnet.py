@@ -46,13 +46,7 @@ class Text(Subnet):
 
     async def challenge(self, rng: random.Random) -> Challenge:
         """Compose a conversation. There is no truth to keep: the model itself is the judge."""
-        ask = Ask(
-            messages=tuple(Message.model_validate(turn) for turn in conversation(rng)),
-            max_tokens=rng.choice(_LENGTHS),
-            temperature=rng.choice(_TEMPERATURES),
-            seed=rng.getrandbits(63),
-        )
-        return Challenge(ask)
+        return Challenge(challenge_ask(rng))
 
     async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
         """1 if the answer follows from the declared model, else 0."""
@@ -64,3 +58,13 @@ class Text(Subnet):
         if self._judge is None:
             self._judge = Judge(self.models.path(SMOLLM2.name))
         return self._judge
+
+
+def challenge_ask(rng: random.Random) -> Ask:
+    """Draw what a challenge asks."""
+    return Ask(
+        messages=tuple(Message.model_validate(turn) for turn in conversation(rng)),
+        max_tokens=rng.choice(_LENGTHS),
+        temperature=rng.choice(_TEMPERATURES),
+        seed=rng.getrandbits(63),
+    )

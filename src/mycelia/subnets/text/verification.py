@@ -5,8 +5,9 @@ choice: on the same build every token is the winner and every shortfall exactly 
 build or attention kernel rounds differently, which shows as a few small shortfalls. Other weights
 show as many; a forged token, such as an end put where the text does not end, as a great one.
 
-The two limits stand between what honest builds and what re-quantised weights were measured at, see
-docs/adr/0007-verified-text.md; `python -m mycelia.subnets.text.calibrate` measures again.
+The limits stand between what an honest build with another kernel and what re-quantised weights were
+measured at, see docs/adr/verify-text-by-shortfall.md; `python -m mycelia.subnets.text.calibrate`
+measures again.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ class Tolerance:
 
     one_token: float = 3.0
     """Greatest shortfall of a single token."""
-    fixed: float = 1.0
-    per_token: float = 0.06
+    fixed: float = 0.5
+    per_token: float = 0.04
     """An answer of n tokens may fall short by `fixed + per_token * n` in total."""
+
+
+def strain(shortfalls: NDArray[np.float64], tolerance: Tolerance | None = None) -> float:
+    """How much of the tolerance an answer uses up: 0 for an identical one, above 1 is too much."""
+    limit = tolerance or Tolerance()
+    total = float(shortfalls.sum()) / (limit.fixed + limit.per_token * len(shortfalls))
+    return max(total, float(shortfalls.max(initial=0.0)) / limit.one_token)
 
 
 def follows(shortfalls: NDArray[np.float64], tolerance: Tolerance | None = None) -> bool:
     """Whether an answer with these shortfalls may come from the declared model."""
-    limit = tolerance or Tolerance()
-    if len(shortfalls) == 0:
-        return False
-    within = float(shortfalls.sum()) <= limit.fixed + limit.per_token * len(shortfalls)
-    return within and float(shortfalls.max()) <= limit.one_token
+    return strain(shortfalls, tolerance) <= 1.0

@@ -1,0 +1,107 @@
+"""A model's thread: in order, never in the way of the event loop, and stoppable."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Generator
+from contextlib import aclosing
+
+import pytest
+
+from mycelia.models.worker import Worker
+
+
+@pytest.fixture
+def worker() -> Generator[Worker, None, None]:
+    worker = Worker("test")
+    yield worker
+    worker.close()
+
+
+def counting(stop: int, produced: list[int], pause_s: float = 0.0) -> Generator[int, None, None]:
+    for number in range(stop):
+        time.sleep(pause_s)
+        produced.append(number)
+        yield number
+
+
+async def test_call_returns_the_result_from_another_thread(worker: Worker) -> None:
+    assert await worker.call(threading.get_ident) != threading.get_ident()
+
+
+async def test_call_raises_what_the_function_raises(worker: Worker) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await worker.call(lambda: 1 // 0)
+
+
+async def test_items_arrive_in_order(worker: Worker) -> None:
+    assert [i async for i in worker.iterate(lambda: counting(50, []))] == list(range(50))
+
+
+async def test_errors_of_the_generator_arrive_after_its_items(worker: Worker) -> None:
+    def failing() -> Generator[int, None, None]:
+        yield 1
+        raise KeyError("broken")
+
+    items = worker.iterate(failing)
+    assert await anext(items) == 1
+    with pytest.raises(KeyError, match="broken"):
+        await anext(items)
+
+
+async def test_the_event_loop_runs_on_while_the_thread_computes(worker: Worker) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.005)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    async for _ in worker.iterate(lambda: counting(4, [], pause_s=0.05)):
+        pass
+    ticking.cancel()
+    assert ticks >= 10
+
+
+async def test_leaving_early_stops_the_generator_and_frees_the_thread(worker: Worker) -> None:
+    produced: list[int] = []
+    async with aclosing(worker.iterate(lambda: counting(1_000, produced, 0.002))) as items:
+        async for item in items:
+            if item == 3:
+                break
+    assert await worker.call(lambda: "free") == "free"
+    assert len(produced) < 20
+
+
+async def test_cancelling_the_consumer_stops_the_generator(worker: Worker) -> None:
+    produced: list[int] = []
+
+    async def consume() -> None:
+        async for _ in worker.iterate(lambda: counting(1_000, produced, 0.002)):
+            pass
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await worker.call(lambda: None)
+    assert 0 < len(produced) < 200
+
+
+async def test_callers_take_turns(worker: Worker) -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Generator[int, None, None]:
+        for number in range(3):
+            order.append(name)
+            yield number
+
+    async def consume(name: str) -> None:
+        async for _ in worker.iterate(lambda: noting(name)):
+            pass
+
+    await asyncio.gather(consume("a"), consume("b"))
+    assert order in (list("aaabbb"), list("bbbaaa"))

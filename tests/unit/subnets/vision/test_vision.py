@@ -1,0 +1,94 @@
+"""Challenges are fresh, their seeds come out later, and guessing is worth nothing."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from mycelia.models import ModelStore
+from mycelia.models.digits import Digits
+from mycelia.neuron import Meta
+from mycelia.subnets.vision import Answer, Ask, Vision
+from mycelia.subnets.vision import subnet as vision_subnet
+from mycelia.subnets.vision.miners import lookup
+from mycelia.subnets.vision.sheet import Sheet, commitment, compose
+from mycelia.subnets.vision.subnet import merit, packed
+
+META = Meta(latency_ms=1.0, first_byte_ms=1.0, hotkey="5x")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    store = ModelStore(Path(tmp_path_factory.mktemp("models")))
+    store.ensure("digits")
+    return store
+
+
+async def test_a_challenge_is_the_sheet_of_its_committed_seed(store: ModelStore) -> None:
+    vision = Vision(store)
+    challenge = await vision.challenge(random.Random(4))
+    again = await Vision(store).challenge(random.Random(4))
+    assert challenge.ask == again.ask
+    assert len(challenge.truth) == 64
+    assert challenge.ask.revealed is None
+    other = await vision.challenge(random.Random(5))
+    assert other.ask.image != challenge.ask.image
+
+
+async def test_a_seed_is_revealed_once_nobody_can_use_it(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(vision_subnet.time, "monotonic", lambda: now_s)
+    vision = Vision(store)
+    first = await vision.challenge(random.Random(1))
+    now_s += 1.5 * vision.limits.deadline_s
+    assert (await vision.challenge(random.Random(2))).ask.revealed is None
+    now_s += 0.5 * vision.limits.deadline_s
+    seed = bytes.fromhex((await vision.challenge(random.Random(3))).ask.revealed)
+    assert commitment(seed) == first.ask.commitment
+    remade = compose(Digits.load(store, held_out=True), seed)
+    assert packed(remade) == first.ask.image
+    assert remade.labels == first.truth
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"), [(64, 1.0), (40, 0.5), (16, 0.0), (6, 0.0), (0, 0.0)]
+)
+def test_merit_counts_what_is_beyond_guessing(right: int, expected: float) -> None:
+    truth = [1] * 64
+    assert merit([1] * right + [2] * (64 - right), truth) == pytest.approx(expected)
+
+
+async def test_answers_of_the_wrong_length_are_worth_nothing(store: ModelStore) -> None:
+    vision = Vision(store)
+    challenge = await vision.challenge(random.Random(4))
+    for labels in ([], list(challenge.truth)[:-1], [*challenge.truth, 0]):
+        answer = Answer(labels=labels)
+        assert await vision.score(challenge.ask, answer, challenge.truth, META) == 0.0
+
+
+@pytest.mark.parametrize("image", ["", "!!!", "UDUgMTYgMTYgMjU1Cg==", "A" * 60_001])
+def test_asks_without_a_picture_are_refused(image: str) -> None:
+    with pytest.raises(ValidationError):
+        Ask(image=image)
+
+
+async def test_lookup_is_perfect_on_public_pictures_and_lost_on_fresh_ones(
+    store: ModelStore,
+) -> None:
+    miner = lookup(store)
+    digits = Digits.load(store)
+    shown = digits.images[:64].reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 64)
+    large = np.kron(shown, np.ones((2, 2)))
+    public = Sheet(np.round(255 * (1 - large / 16)).astype(np.uint8), ())
+    assert (await miner(Ask(image=packed(public)))).labels == digits.labels[:64].tolist()
+
+    vision, merits = Vision(store), []
+    for seed in range(20):
+        challenge = await vision.challenge(random.Random(seed))
+        answer = await miner(challenge.ask)
+        merits.append(await vision.score(challenge.ask, answer, challenge.truth, META))
+    assert np.mean(merits) < 0.01
