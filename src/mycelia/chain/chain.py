@@ -76,7 +76,7 @@ class Draft:
         self.slot = now_ms // chain.slot_ms
         self._raw: list[bytes] = []
         self.size_bytes = 0
-        chain._begin(self.slot)
+        chain.begin_block(self.slot)
         inherent = chain.runtime.inherent(now_ms)
         self._append(chain.runtime.decode(inherent))
 
@@ -98,7 +98,7 @@ class Draft:
 
     def finish(self) -> Proposal:
         """End the block; `Chain.finalize` of the result executes nothing again."""
-        return self._chain._end(self.slot, tuple(self._raw))
+        return self._chain.end_block(self.slot, tuple(self._raw))
 
     def _append(self, xt: Extrinsic) -> None:
         # A rule that breaks instead of refusing must leave no trace either.
@@ -182,9 +182,9 @@ class Chain:
                 f"{proposal.height} on 0x{proposal.parent_hash.hex()}."
             )
         try:
-            self._begin(proposal.slot)
+            self.begin_block(proposal.slot)
             self._execute(proposal)
-            self._end(proposal.slot, proposal.extrinsics)
+            self.end_block(proposal.slot, proposal.extrinsics)
         except BaseException:
             self.discard()
             raise
@@ -240,13 +240,14 @@ class Chain:
         """Verify an extrinsic's signature for the next block, once; raises `InvalidTransaction`."""
         verified_birth = self._verified.get(xt.hash)
         if verified_birth is None:
-            verify_signature(self.runtime, self.history, xt)
+            verify_signature(self.runtime, self.history, xt, self.height + 1)
             self.vouch(xt)
         elif verified_birth != xt.era.birth(self.height + 1):
             # What was signed named another block: the era is over.
             raise AncientBirth
 
-    def _begin(self, slot: int) -> None:
+    def begin_block(self, slot: int) -> None:
+        """Open the next block, dropping one that was open. For `Draft`."""
         self.discard()
         self.runtime.begin(self.head.number + 1, self.head_hash, slot_digest(slot))
 
@@ -270,7 +271,8 @@ class Chain:
                 f"Expected the slot of the block's time, {slot}, found {proposal.slot}."
             )
 
-    def _end(self, slot: int, extrinsics: tuple[bytes, ...]) -> Proposal:
+    def end_block(self, slot: int, extrinsics: tuple[bytes, ...]) -> Proposal:
+        """Close the open block and keep its result for `finalize`. For `Draft`."""
         self.runtime.end()
         changes = self._overlay.drain()
         updated = self._accumulators.update(changes, values_before(self._overlay.view, changes))
@@ -320,15 +322,15 @@ def _write_genesis(store: Store, state: Mapping[bytes, bytes | None], rules: Rul
     store.commit(0, state, updated, {**records_of(block), **genesis_records(state, rules)})
 
 
-def verify_signature(runtime: Runtime, history: History, xt: Extrinsic) -> None:
-    """Verify what an extrinsic's signature covers, on the chain that `history` tells of.
+def verify_signature(runtime: Runtime, history: History, xt: Extrinsic, height: int) -> None:
+    """Verify what an extrinsic's signature covers, if it is to be included at `height` of this chain.
 
     Raises:
         InvalidTransaction: the signature is not the signer's, or the era began at no block of this chain.
     """
     if xt.signer is None:
         return
-    era_hash = history.hash_at(xt.era.birth(history.height() + 1))
+    era_hash = history.hash_at(xt.era.birth(height))
     if era_hash is None:
         raise AncientBirth
     runtime.verify(xt, history.genesis_hash(), era_hash)

@@ -2,9 +2,10 @@
 
     u32 length of what follows | u8 kind | u32 ticket | payload            integers little-endian
 
-Extrinsics go over in batches, as many as were handed in while the last batch was written, and come back as a verdict each
-in the same order. News of blocks and fates goes the other way, in the order in which things happened. Everything else is
-a call with JSON arguments. Both ends are this program, started by one parent: a frame that can't be read is a `Bug`.
+Extrinsics go over in batches, as many as came in one turn of the event loop, and come back as a verdict
+each in the same order. News of blocks and fates goes the other way, in the order in which things
+happened. Everything else is a call with JSON arguments. Both ends are this program, started by one
+parent, so frames are not doubted.
 """
 
 from __future__ import annotations

@@ -76,11 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up_logging(config.log_level)
         if flags.replay:
             found = replay_folder(config.base_path or DEFAULT_FOLDER)
-            print(f"Replayed {found.blocks} blocks; state root 0x{found.root.hex()} as recorded.")
+            sys.stdout.write(
+                f"Replayed {found.blocks} blocks; state root 0x{found.root.hex()} as recorded.\n"
+            )
         else:
             run_node(config)
     except AppError as error:
-        print(f"error[{error.code}]: {error.message}", file=sys.stderr)
-        print(f"  remedy: {error.remedy}", file=sys.stderr)
+        sys.stderr.write(f"error[{error.code}]: {error.message}\n  remedy: {error.remedy}\n")
         return 1
     return 0

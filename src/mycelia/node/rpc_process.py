@@ -33,7 +33,7 @@ class RpcProcess:
     def __init__(self, listener: socket.socket, link: socket.socket) -> None:
         self._listener = listener
         self._link = link
-        self._hub: Hub | None = None
+        self._node: Node | None = None
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -49,9 +49,9 @@ class RpcProcess:
 
     async def _serve(self, sealer: SealerClient, start: dict[str, Any]) -> None:
         store = LmdbStore(Path(start["store"]), archive=start["archive"], readonly=True)
-        hub = self._hub = Hub(lambda keys: [store.head().get(key) for key in keys])
+        hub = Hub(lambda keys: [store.head().get(key) for key in keys])
         info = ChainInfo(start["chain"], start["kind"], start["version"])
-        node = Node(store, sealer, info, hub)
+        node = self._node = Node(store, sealer, info, hub)
         node.runtime_at(None).metadata(15)  # built before the first client waits for it
         server = RpcServer(node)
         await server.start(self._listener)
@@ -63,15 +63,15 @@ class RpcProcess:
             store.close()
 
     def _on_news(self, kind: Kind, _ticket: int, payload: bytes) -> None:
-        if self._hub is None:
+        if self._node is None:
             return
         if kind is Kind.SEALED:
             header, included = decode_sealed(payload)
-            self._hub.on_sealed(Sealed(decode_header(header), blake2_256(header), included))
+            self._node.on_sealed(Sealed(decode_header(header), blake2_256(header), included))
         elif kind is Kind.FATES:
             for hash_, status, by in orjson.loads(payload):
                 fate = Fate(bytes.fromhex(hash_), status, bytes.fromhex(by) if by else None)
-                self._hub.on_fate(fate)
+                self._node.on_fate(fate)
 
 
 def main(arguments: list[str]) -> None:

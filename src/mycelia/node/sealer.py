@@ -1,7 +1,7 @@
 """The process that makes blocks: it owns the store's write side, the chain, the pool and the engine.
 
-It answers what RPC processes ask over their links, and sends them the news. It verifies no signature that an RPC process
-has verified: both are this program, and the link is theirs alone.
+It answers what RPC processes ask over their links, and sends them the news. It verifies no signature that
+an RPC process has verified: both are this program, and the link is theirs alone.
 """
 
 from __future__ import annotations

@@ -18,12 +18,10 @@ from mycelia.rpc.errors import (
     PARSE_ERROR,
     RpcError,
     pool_refusal,
-    state_discarded,
 )
 from mycelia.rpc.node import Node
 from mycelia.rpc.registry import lookup
 from mycelia.rpc.session import Session
-from mycelia.state import StateDiscarded
 
 log = logging.getLogger("mycelia.rpc")
 
@@ -124,8 +122,6 @@ class Dispatcher:
                 return cause
             case InvalidTransaction():
                 return pool_refusal(cause)
-            case StateDiscarded():
-                return state_discarded(self._node.hash_at(cause.height))
             case AppError():
                 return RpcError(CLIENT_ERROR, cause.message, cause.remedy)
             case CancelledError() | ConnectionError():

@@ -1,7 +1,8 @@
 """What a JSON-RPC reply reports when there is no result.
 
-Codes and texts follow Substrate, because clients match on them: 1010 to 1016 for the pool, 4003 for what the state or the
-runtime refuses. -32004, -32005 and closing with 1008 mean "banned for good" to the SDK and are used for nothing here.
+Codes and texts follow Substrate, because clients match on them: 1010 to 1016 for the pool, 4003 for what
+the state or the runtime refuses. -32004, -32005 and closing with 1008 mean "banned for good" to the SDK
+and are used for nothing here.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class RpcError(Exception):
 
 
 def invalid_params(reason: str) -> RpcError:
+    """The parameters are not what the method takes."""
     return RpcError(INVALID_PARAMS, "Invalid params", reason)
 
 
@@ -48,6 +50,7 @@ def pool_refusal(cause: InvalidTransaction) -> RpcError:
 
 
 def unknown_block(hash_: bytes) -> RpcError:
+    """No block of this chain has the hash."""
     return RpcError(
         CLIENT_ERROR,
         f"Client error: UnknownBlock: Header was not found in the database: 0x{hash_.hex()}",
@@ -55,6 +58,7 @@ def unknown_block(hash_: bytes) -> RpcError:
 
 
 def state_discarded(hash_: bytes) -> RpcError:
+    """The state after the block is no longer kept."""
     return RpcError(
         CLIENT_ERROR,
         "Client error: Api called for an unknown Block: "
@@ -63,8 +67,10 @@ def state_discarded(hash_: bytes) -> RpcError:
 
 
 def execution_failed(reason: str) -> RpcError:
+    """The runtime could not run a call."""
     return RpcError(CLIENT_ERROR, f"Client error: Execution failed: {reason}")
 
 
 def api_not_found(name: str) -> RpcError:
+    """The runtime has no such API method."""
     return execution_failed(f"Other: Exported method {name} is not found")

@@ -8,11 +8,12 @@ from typing import Final
 
 from mycelia.chain import Header, History, verify_signature
 from mycelia.primitives import Bug
-from mycelia.rpc.errors import RpcError, unknown_block
+from mycelia.primitives.errors import MalformedTransaction
+from mycelia.rpc.errors import state_discarded, unknown_block
 from mycelia.rpc.hub import Hub
-from mycelia.rpc.ports import Sealer
+from mycelia.rpc.ports import Fate, Sealed, Sealer
 from mycelia.runtime import Extrinsic, Runtime
-from mycelia.state import Overlay, ReadView, Store
+from mycelia.state import Overlay, ReadView, StateDiscarded, Store
 
 _KEPT_RUNTIMES: Final = 16
 
@@ -40,6 +41,8 @@ class Node:
         self.history = History(self.store)
         self._rules = self.history.rules()
         self._runtimes: dict[int, Runtime] = {}
+        self._stateless: Runtime | None = None
+        self._told_height: int | None = None
 
     def height_of(self, hash_: bytes | None) -> int:
         """Height of a block hash, of the head for None; raises the unknown-block error."""
@@ -63,15 +66,22 @@ class Node:
         return None if height is None else self.history.header_at(height)
 
     def state_at(self, hash_: bytes | None) -> ReadView:
-        """Raw state after a block; raises `StateDiscarded` where it is no longer kept."""
-        return self.store.at(self.height_of(hash_))
+        """Raw state after a block; raises the unknown-block and state-discarded errors."""
+        return self.view_at(self.height_of(hash_))
+
+    def view_at(self, height: int) -> ReadView:
+        """Raw state after the block of a height; raises the state-discarded error."""
+        try:
+            return self.store.at(height)
+        except StateDiscarded as cause:
+            raise state_discarded(self.hash_at(height)) from cause
 
     def runtime_at(self, hash_: bytes | None) -> Runtime:
         """A runtime that reads the state after a block. Its few latest are kept with what they decoded."""
         height = self.height_of(hash_)
         runtime = self._runtimes.pop(height, None)
         if runtime is None:
-            runtime = Runtime(Overlay(self.store.at(height)), self._rules)
+            runtime = Runtime(Overlay(self.view_at(height)), self._rules)
         self._runtimes[height] = runtime
         if len(self._runtimes) > _KEPT_RUNTIMES:
             del self._runtimes[next(iter(self._runtimes))]
@@ -79,9 +89,21 @@ class Node:
 
     def verified(self, raw: bytes) -> Extrinsic:
         """Decode an extrinsic and verify its signature; raises `InvalidTransaction`."""
-        runtime = self.runtime_at(None)
-        xt = runtime.decode(raw)
+        rules = self._stateless
+        if rules is None:
+            rules = self._stateless = self.runtime_at(None)
+        xt = rules.decode(raw)
         if xt.signer is None:
-            raise RpcError(1010, "Invalid Transaction", "Unsigned extrinsics are the sealer's own")
-        verify_signature(runtime, self.history, xt)
+            raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
+        height = self.history.height() if self._told_height is None else self._told_height
+        verify_signature(rules, self.history, xt, height + 1)
         return xt
+
+    def on_sealed(self, sealed: Sealed) -> None:
+        """Hear of a block; what reads the store may know of it already."""
+        self._told_height = sealed.header.number
+        self.hub.on_sealed(sealed)
+
+    def on_fate(self, fate: Fate) -> None:
+        """Hear what became of a waiting extrinsic."""
+        self.hub.on_fate(fate)

@@ -131,12 +131,14 @@ def lookup(name: Any) -> Method:
 
 
 def read_hex(value: Any) -> bytes:
+    """Bytes from hex, with or without 0x."""
     if not isinstance(value, str):
         raise TypeError("expected a hex string.")
     return bytes.fromhex(value[2:] if value[:2] in ("0x", "0X") else value)
 
 
 def read_hash(value: Any) -> bytes:
+    """Thirty-two bytes from hex."""
     raw = read_hex(value)
     if len(raw) != _HASH_BYTES:
         raise ValueError(f"expected {_HASH_BYTES} bytes of hex, found {len(raw)}.")
@@ -144,6 +146,7 @@ def read_hash(value: Any) -> bytes:
 
 
 def read_int(value: Any) -> int:
+    """A whole number, or one as 0x-hex; booleans are none."""
     if isinstance(value, str) and value[:2] == "0x":
         return int(value, 16)
     if type(value) is not int:

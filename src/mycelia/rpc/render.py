@@ -8,6 +8,7 @@ from mycelia.chain import Block, Header
 
 
 def to_hex(raw: bytes) -> str:
+    """Bytes as 0x-hex."""
     return "0x" + raw.hex()
 
 
@@ -23,6 +24,7 @@ def header_json(header: Header) -> dict[str, Any]:
 
 
 def block_json(block: Block) -> dict[str, Any]:
+    """A block as clients read it; there are no justifications."""
     return {
         "block": {
             "header": header_json(block.header),

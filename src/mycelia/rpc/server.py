@@ -60,7 +60,7 @@ class RpcServer:
         """Close all connections and stop serving."""
         for session, socket_ in list(self._sessions.items()):
             session.end()
-            with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+            with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(_SHUTDOWN_S):
                     await socket_.close(code=1001, message=b"The node stops.")
         if self._runner is not None:

@@ -41,7 +41,7 @@ def query_storage(node: Node, keys: list[Hex], block: Hash | None = None) -> lis
     if len(keys) > _QUERIED_KEYS:
         raise invalid_params(f"at most {_QUERIED_KEYS} keys at a time.")
     height = node.height_of(block)
-    view = node.store.at(height)
+    view = node.view_at(height)
     changes = [[to_hex(key), _value(view.get(key))] for key in keys]
     return [{"block": to_hex(node.hash_at(height)), "changes": changes}]
 
