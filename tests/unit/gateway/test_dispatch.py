@@ -100,7 +100,7 @@ class World:
         self.metrics = Metrics()
         self.router = Router(rng=random.Random(1))
         # Tiny steps in merit cannot fix an order that is drawn; a fixed draw does.
-        self.router.order = lambda routes: list(routes)  # type: ignore[method-assign]
+        self.router.order = list
         self.dispatcher = Dispatcher(self, self.miners, self.router, self.metrics)
 
     def routes(self, subnet: str) -> list[Route]:
@@ -155,9 +155,13 @@ async def test_after_the_first_piece_there_is_no_second_miner():
     world = World(a=["half", DOWN], b=["other", "."])
     stream = await world.dispatcher.stream(Words, ASK)
     got = []
-    with pytest.raises(ApiError) as failed:
+
+    async def read() -> None:
         async for piece in stream.pieces():
             got.append(piece.text)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(ApiError) as failed:
+        await read()
     await stream.close()
     assert got == ["half"]
     assert failed.value.code == "miner_failed"

@@ -112,8 +112,14 @@ def test_what_cannot_be_honoured_is_refused_by_name(param, value):
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": ["user"], "content": "x"}]}, "messages.0.role"),
-        ({"messages": [{"role": "user", "content": "x", "tool_calls": [1]}]}, "messages.0.tool_calls"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content"),
+        (
+            {"messages": [{"role": "user", "content": "x", "tool_calls": [1]}]},
+            "messages.0.tool_calls",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages.0.content",
+        ),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": 10**9}, "max_tokens"),
@@ -151,7 +157,12 @@ def test_events_of_an_answer():
         + chat.chunk(Piece("üße", (2, 3), finish="stop", prompt_tokens=4))
     )
     deltas = [event["choices"][0]["delta"] for event in events]
-    assert deltas == [{"role": "assistant", "content": ""}, {"content": "Gr"}, {"content": "üße"}, {}]
+    assert deltas == [
+        {"role": "assistant", "content": ""},
+        {"content": "Gr"},
+        {"content": "üße"},
+        {},
+    ]
     assert [e["choices"][0]["finish_reason"] for e in events] == [None, None, None, "stop"]
     assert {(e["id"], e["object"], e["model"], e["created"]) for e in events} == {
         ("c", "chat.completion.chunk", "m", 5)
