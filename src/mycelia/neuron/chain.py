@@ -135,7 +135,7 @@ class Chain:
     async def ask(
         self, question: Callable[[bittensor.Client], Awaitable[T]], limit_s: float | None = None
     ) -> T:
-        """Put a question to the SDK's client. Raises ChainAway after `limit_s` seconds."""
+        """Put a question to the SDK's client. Raises ChainAway after `limit_s` seconds, CallFailed."""
         client = await self.client()
         try:
             async with asyncio.timeout(limit_s or self.answer_s):
@@ -148,6 +148,15 @@ class Chain:
         ) as error:
             await self._forget(client)
             raise self._away(error) from error
+        except bittensor.BittensorError as error:
+            raise _refusal(error) from error
+        except ValueError as error:
+            # What the SDK raises for a storage item or API that the metadata lacks.
+            raise CallFailed(
+                "incompatible_node",
+                f"The node at {self.endpoint} does not offer what was asked: {error}.",
+                "Run a node and neurons of the same version.",
+            ) from error
 
     async def height(self) -> int:
         """Number of the newest block."""
@@ -214,16 +223,11 @@ class Chain:
     async def _submitted(
         self, submission: Callable[[bittensor.Client], Awaitable[bittensor.ExtrinsicResult]]
     ) -> bittensor.ExtrinsicResult:
+        result = await self.ask(submission, _INCLUSION_S)
         try:
-            result = await self.ask(submission, _INCLUSION_S)
             return result.raise_for_failure()
         except bittensor.BittensorError as error:
-            code = getattr(error, "code", None)
-            raise CallFailed(
-                str(getattr(code, "value", code) or "call_failed"),
-                str(error),
-                str(getattr(error, "remediation", "") or ""),
-            ) from error
+            raise _refusal(error) from error
 
     async def _connected(self) -> bittensor.Client:
         if self.sdk_folder:
@@ -241,7 +245,8 @@ class Chain:
     async def _forget(self, client: bittensor.Client) -> None:
         if self._client is client:
             self._client = None
-        with suppress(bittensor.BittensorError, OSError, TimeoutError):
+        # The socket library asserts something untrue of a peer that vanished.
+        with suppress(bittensor.BittensorError, OSError, TimeoutError, AssertionError):
             async with asyncio.timeout(2.0):
                 await client.close()
 
@@ -251,6 +256,15 @@ class Chain:
             f"The node at {self.endpoint} does not answer: {str(error) or type(error).__name__}.",
             "Check that it runs; this process keeps trying.",
         )
+
+
+def _refusal(error: bittensor.BittensorError) -> CallFailed:
+    code = getattr(error, "code", None)
+    return CallFailed(
+        str(getattr(code, "value", code) or "call_failed"),
+        str(error),
+        str(getattr(error, "remediation", "") or ""),
+    )
 
 
 def _metagraph(found: bittensor.Metagraph) -> Metagraph:

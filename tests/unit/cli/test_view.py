@@ -3,7 +3,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from mycelia.cli.up import view
-from mycelia.cli.up.plan import Options
+from mycelia.cli.up.plan import Folder, Options, Plan
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 
 
@@ -34,8 +34,12 @@ def shown(renderable):
     return capture.get()
 
 
+def plan(folder, chat_model):
+    return Plan(Options(folder, gateway_port=8081), (), Folder(folder), chat_model)
+
+
 def test_picture_shows_what_a_person_came_for(tmp_path):
-    text = shown(view.picture(SNAPSHOT, Options(tmp_path, gateway_port=8081)))
+    text = shown(view.picture(SNAPSHOT, plan(tmp_path, "some-model")))
     for word in (
         "1,234",
         "21,000,000.000",
@@ -48,6 +52,7 @@ def test_picture_shows_what_a_person_came_for(tmp_path):
         "restarting",
         "13 of 20",
         "http://127.0.0.1:8081/v1/chat/completions",
+        "some-model",
     ):
         assert word in text
 
@@ -58,6 +63,10 @@ def test_lines_are_printed_once_per_paid_epoch():
     assert "paid epoch 3" in line
     assert "text-full 0.500" in line
     assert list(view.lines(None, replace(SNAPSHOT, subnets=(replace(TEXT, paid_epochs=0),)))) == []
+
+
+def test_without_a_chat_model_the_ready_line_lists_models(tmp_path):
+    assert view.curl_line(plan(tmp_path, None)) == "curl http://127.0.0.1:8081/v1/models"
 
 
 def test_amounts_are_cut_not_rounded():

@@ -79,6 +79,8 @@ class Plan:
     options: Options
     subnets: tuple[SubnetPlan, ...]
     folder: Folder
+    chat_model: str | None = None
+    """What the gateway offers as a chat model, if any subnet of the plan serves one."""
 
     @property
     def miners(self) -> tuple[MinerPlan, ...]:
@@ -115,6 +117,7 @@ def planned(options: Options, registry: Mapping[str, Spec]) -> Plan:
             for name in chosen
         ),
         Folder(options.folder),
+        next((model for name in chosen if (model := registry[name].openai_model)), None),
     )
 
 

@@ -129,8 +129,8 @@ class _Network:
             for task in (work, stopped, failed):
                 task.cancel()
             await asyncio.gather(work, stopped, failed, return_exceptions=True)
-            await self.supervisor.stop()
             await self.chain.close()
+            await self.supervisor.stop()
             self.log.emit("stopped")
 
     async def _work(self) -> int:
@@ -161,7 +161,7 @@ class _Network:
             took_s = time.monotonic() - self.started_s
             self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
             self._tell(f"first paid epoch after {took_s:.1f} s")
-            self._tell(view.curl_line(options))
+            self._tell(view.curl_line(self.plan))
             await bootstrap.set_tempo(options.tempo_blocks)
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2
@@ -207,7 +207,7 @@ class _Network:
         )
 
     def _shown(self) -> _Display:
-        return _Display(self.plan.options, self.console)
+        return _Display(self.plan, self.console)
 
     def _tell(self, message: str) -> None:
         self.log.emit("up", message=message)
@@ -217,11 +217,11 @@ class _Network:
 class _Display:
     """Shows snapshots: a picture that stays in place on a terminal, lines elsewhere."""
 
-    def __init__(self, options: Options, console: Console) -> None:
-        self._options = options
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._plan = plan
         self._console = console
         self._before: Snapshot | None = None
-        live = not options.headless and console.is_terminal
+        live = not plan.options.headless and console.is_terminal
         self._live = Live(console=console, auto_refresh=False) if live else None
 
     def __enter__(self) -> Callable[[Snapshot], None]:
@@ -234,7 +234,7 @@ class _Display:
 
     def _show(self, snapshot: Snapshot) -> None:
         if self._live:
-            self._live.update(view.picture(snapshot, self._options), refresh=True)
+            self._live.update(view.picture(snapshot, self._plan), refresh=True)
         else:
             for line in view.lines(self._before, snapshot):
                 self._console.print(line, markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from rich import box
@@ -9,13 +10,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mycelia.cli.up.plan import Options
+from mycelia.cli.up.plan import Options, Plan
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 
 _COLOURS = {"honest": "green", "cheat": "red", "validator": "cyan", "owner": "dim"}
 
 
-def picture(snapshot: Snapshot, options: Options, message: str = "") -> RenderableType:
+def picture(snapshot: Snapshot, plan: Plan, message: str = "") -> RenderableType:
     """Everything on one screen."""
     head = Text.assemble(
         ("mycelia ", "bold"),
@@ -28,7 +29,7 @@ def picture(snapshot: Snapshot, options: Options, message: str = "") -> Renderab
     return Group(
         head,
         *(_table(subnet) for subnet in snapshot.subnets),
-        Text(curl_line(options), "bold"),
+        Text(curl_line(plan), "bold"),
         foot,
     )
 
@@ -49,16 +50,19 @@ def lines(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
         )
 
 
-def curl_line(options: Options) -> str:
+def curl_line(plan: Plan) -> str:
     """A request that a person can paste into a shell."""
-    body = (
-        '{"model":"smollm2-135m-instruct","stream":true,'
-        '"messages":[{"role":"user","content":"What is mycelium?"}]}'
+    gateway = f"http://127.0.0.1:{plan.options.gateway_port}/v1"
+    if plan.chat_model is None:
+        return f"curl {gateway}/models"
+    body = json.dumps(
+        {
+            "model": plan.chat_model,
+            "stream": True,
+            "messages": [{"role": "user", "content": "What is a mycelium?"}],
+        }
     )
-    return (
-        f"curl -N http://127.0.0.1:{options.gateway_port}/v1/chat/completions"
-        f" -H 'content-type: application/json' -d '{body}'"
-    )
+    return f"curl -N {gateway}/chat/completions -H 'content-type: application/json' -d '{body}'"
 
 
 def amount(rao: int) -> str:
