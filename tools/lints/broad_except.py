@@ -11,6 +11,7 @@ from tools.lints.tree import Finding, Tree, dotted
 
 ALLOWED = {
     "src/mycelia/engine/solo.py": 1,  # a rule broke over one extrinsic: logged, the chain goes on without it
+    "src/mycelia/gateway/app.py": 1,  # one request: logged, the consumer gets 500
     "src/mycelia/models/worker.py": 1,  # a fault in the model's thread is raised in the consumer
     "src/mycelia/neuron/sampler.py": 1,  # a subnet author's score: logged, the sample is void
     "src/mycelia/neuron/validator.py": 1,  # a subnet author's challenge: logged, the next round tries again

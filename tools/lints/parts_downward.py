@@ -1,52 +1,76 @@
-"""Parts of one chain pallet import each other downward only, in the order their package lists them."""
+"""Parts of one chain pallet know each other downward only, in the order that `SUBTENSOR` lists them."""
 
 import ast
 from collections.abc import Iterator
 
 from tools.lints.tree import Finding, Tree
 
-_PACKAGE = "mycelia.pallets.subtensor."
-_FOLDER = "src/mycelia/pallets/subtensor/"
+_COMPOSE = "src/mycelia/runtime/compose.py"
+_PARTS = "SUBTENSOR"
+_PACKAGE = "mycelia.pallets.subtensor"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Findings in `pallets/subtensor/`: an import of a part that `PARTS` lists after the importer.
+    """Findings in `pallets/subtensor/`: a part that reaches a part listed after it.
 
-    Files beside the parts (`types.py`, `events.py`) lie below all of them.
+    Modules that define no part (kernels, types, errors) are looked through.
     """
-    if not tree.files(f"{_FOLDER}__init__.py"):
-        return
-    order = _parts(tree.parse(f"{_FOLDER}__init__.py"))
-    for path in tree.files(f"{_FOLDER}**/*.py"):
-        part = path.removeprefix(_FOLDER).partition("/")[0].removesuffix(".py")
-        is_part = path.count("/") > _FOLDER.count("/")
-        if is_part and part not in order:
-            yield Finding(path, 1, f"{part} has no place in the order: add it to PARTS")
-            continue
-        for line, other in _imports(tree.parse(path)):
-            below = order[: order.index(part)] if is_part else []
-            if other in order and other != part and other not in below and part != "__init__":
-                remedy = "declare a Protocol, or move the shared rule down"
-                yield Finding(path, line, f"{part} imports {other}, which lies above it: {remedy}")
+    modules = {
+        path.removeprefix("src/").removesuffix(".py").replace("/", "."): path
+        for path in tree.files("src/mycelia/pallets/subtensor/**/*.py")
+    }
+    order = _order(tree.parse(_COMPOSE)) if tree.files(_COMPOSE) else {}
+    for module, place in order.items():
+        path = modules.get(module, "")
+        for line, first in _imports(tree.parse(path), modules) if path else ():
+            for other in _reached(tree, modules, first, order):
+                if order[other] > place:
+                    remedy = "declare a Protocol, or move the shared rule down"
+                    message = f"{module} reaches {other}, which stands after it in {_PARTS}"
+                    yield Finding(path, line, f"{message}: {remedy}")
 
 
-def _parts(package: ast.Module) -> list[str]:
-    for node in package.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Tuple):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id == "PARTS":
-                return [str(ast.literal_eval(element)) for element in node.value.elts]
-    return []
+def _order(compose: ast.Module) -> dict[str, int]:
+    """Place of each module that defines a part, by its first class in the list."""
+    homes = {
+        alias.asname or alias.name: node.module or ""
+        for node in compose.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in compose.body:
+        target = node.target if isinstance(node, ast.AnnAssign) else None
+        if isinstance(target, ast.Name) and target.id == _PARTS and isinstance(node, ast.AnnAssign):
+            parts = [
+                name.id for name in ast.walk(node.value or target) if isinstance(name, ast.Name)
+            ]
+            places = [homes[name] for name in parts if homes.get(name, "").startswith(_PACKAGE)]
+            return {module: places.index(module) for module in places}
+    return {}
 
 
-def _imports(module: ast.Module) -> Iterator[tuple[int, str]]:
+def _reached(tree: Tree, modules: dict[str, str], first: str, order: dict[str, int]) -> set[str]:
+    """The parts that an import leads to, through modules that are none themselves."""
+    found: set[str] = set()
+    ahead, seen = [first], set[str]()
+    while ahead:
+        module = ahead.pop()
+        if module in order:
+            found.add(module)
+        elif module not in seen:
+            seen.add(module)
+            ahead += [other for _, other in _imports(tree.parse(modules[module]), modules)]
+    return found
+
+
+def _imports(module: ast.Module, modules: dict[str, str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module or ""]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
             continue
         for name in names:
-            if name.startswith(_PACKAGE):
-                yield node.lineno, name.removeprefix(_PACKAGE).partition(".")[0]
+            if name in modules:
+                yield node.lineno, name

@@ -14,9 +14,15 @@ NODE = "src/mycelia/node/service.py"
 CLI = "src/mycelia/cli/app.py"
 LOW = "src/mycelia/pallets/subtensor/low/pallet.py"
 HIGH = "src/mycelia/pallets/subtensor/high/pallet.py"
-BESIDE = "src/mycelia/pallets/subtensor/types.py"
 AROUND = {  # what stands in the tree before a violation is planted
-    "src/mycelia/pallets/subtensor/__init__.py": 'PARTS = ("low", "high")\n',
+    "src/mycelia/runtime/compose.py": """
+from mycelia.pallets.subtensor.low.pallet import Low
+from mycelia.pallets.subtensor.high.pallet import High
+SUBTENSOR: tuple[type, ...] = (Low, High)
+""",
+    "src/mycelia/pallets/subtensor/low/pallet.py": "",
+    "src/mycelia/pallets/subtensor/high/pallet.py": "",
+    "src/mycelia/pallets/subtensor/high/kernel.py": "from mycelia.pallets.subtensor.high import pallet\npallet",
     "src/mycelia/pallets/faucet/errors.py": "class Dry(Error, index=9): ...\nDry()\n",
     "docs/units.md": "",
 }
@@ -115,7 +121,7 @@ CASES = [
     (
         "docs_paths",
         "README.md",
-        f"`{LOW}`",
+        "`src/mycelia/gone/`",
         "correct the path",
         "`src/mycelia/pallets/*/errors.py::Dry`",
     ),
@@ -142,19 +148,12 @@ CASES = [
     (
         "parts_downward",
         LOW,
-        "from mycelia.pallets.subtensor.high import x",
+        "from mycelia.pallets.subtensor.high.pallet import High",
         "Protocol",
-        "import mycelia.frame",
+        "",
     ),
-    (
-        "parts_downward",
-        BESIDE,
-        "import mycelia.pallets.subtensor.low",
-        "Protocol",
-        "import mycelia.frame",
-    ),
-    ("parts_downward", "src/mycelia/pallets/subtensor/other/a.py", "", "PARTS", None),
-    ("parts_downward", LOW, "import mycelia.pallets.subtensor.high.kernel", "Protocol", "a = 1"),
+    ("parts_downward", LOW, "from mycelia.pallets.subtensor.high import pallet", "Protocol", ""),
+    ("parts_downward", LOW, "import mycelia.pallets.subtensor.high.kernel", "Protocol", ""),
 ]
 
 
@@ -187,9 +186,7 @@ def nothing_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_part_may_import_a_lower_one(tmp_path: Path) -> None:
-    below = {
-        HIGH: "from mycelia.pallets.subtensor import types\nimport mycelia.pallets.subtensor.low\n"
-    }
+    below = {HIGH: "import mycelia.pallets.subtensor.low.pallet\nimport mycelia.frame\n"}
     assert list(rules()["parts_downward"](plant(tmp_path, AROUND | below))) == []
 
 
