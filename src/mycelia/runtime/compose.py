@@ -14,6 +14,7 @@ from mycelia.pallets.network import Network
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
+from mycelia.pallets.subtensor.epoch import kernel_fast
 from mycelia.pallets.subtensor.epoch.pallet import Epochs
 from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
@@ -140,6 +141,7 @@ class Pallets:
             neurons=self.neurons,
             stakes=self.stakes,
             weights=self.rows,
+            kernel=kernel_fast.run_epoch,
         )
         self.prices = Prices(
             state,

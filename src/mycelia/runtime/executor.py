@@ -138,6 +138,7 @@ class Runtime:
 
     def genesis(self, config: GenesisConfig) -> None:
         """Lay the first state."""
+        self.state.phase = Initialization()
         apply_genesis(self.pallets, config, self.rules)
         self._close_events()
 
