@@ -53,7 +53,10 @@ class Receipt:
 
     def verify(self) -> None:
         """Raise `BadReceipt` unless `miner` signed exactly these fields."""
-        if not is_signed_by(_text(self), self.signature, self.miner, self.scheme):
+        exchange = Exchange(self.miner, self.caller, self.request_digest)
+        times = Times(self.started_ms, self.first_byte_ms, self.finished_ms)
+        text = exchange.text(self.scheme, self.response_digest, self.status, times)
+        if not is_signed_by(text, self.signature, self.miner, self.scheme):
             raise BadReceipt(
                 "bad_receipt",
                 f"The receipt was not signed by {self.miner} for this request and reply.",
@@ -73,15 +76,6 @@ class Receipt:
         return cls(**{**fields, **digests})
 
 
-def _text(receipt: Receipt) -> bytes:
-    r = receipt
-    return (
-        f"{PROTOCOL}\n{r.scheme}\n{r.miner}\n{r.caller}\n{r.request_digest.hex()}\n"
-        f"{r.response_digest.hex()}\n{r.status}\n{r.started_ms}\n{r.first_byte_ms}\n"
-        f"{r.finished_ms}"
-    ).encode()
-
-
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """The part of a receipt that both ends know without telling each other."""
@@ -90,10 +84,18 @@ class Exchange:
     caller: str
     request_digest: bytes
 
+    def text(self, scheme: str, response_digest: bytes, status: int, times: Times) -> bytes:
+        """Return the bytes that a receipt's signature covers."""
+        return (
+            f"{PROTOCOL}\n{scheme}\n{self.miner}\n{self.caller}\n{self.request_digest.hex()}\n"
+            f"{response_digest.hex()}\n{status}\n{times.started_ms}\n{times.first_byte_ms}\n"
+            f"{times.finished_ms}"
+        ).encode()
+
     def sign(self, signer: Signer, response_digest: bytes, status: int, times: Times) -> bytes:
         """Make the receipt in its wire form, as the miner."""
         scheme = scheme_of(signer)
-        signature = signer.sign(_text(self._receipt(response_digest, status, times, scheme, b"")))
+        signature = signer.sign(self.text(scheme, response_digest, status, times))
         return (
             f"{scheme} {times.started_ms} {times.first_byte_ms} {times.finished_ms} "
             f"0x{signature.hex()}"
@@ -114,14 +116,7 @@ class Exchange:
             raise _unreadable("The receipt cannot be decoded") from None
         if scheme not in SCHEME_CODES:
             raise _unreadable("The receipt names an unknown signature scheme")
-        receipt = self._receipt(response_digest, status, times, scheme, signature)
-        receipt.verify()
-        return receipt
-
-    def _receipt(
-        self, response_digest: bytes, status: int, times: Times, scheme: str, signature: bytes
-    ) -> Receipt:
-        return Receipt(
+        receipt = Receipt(
             miner=self.miner,
             caller=self.caller,
             request_digest=self.request_digest,
@@ -133,6 +128,8 @@ class Exchange:
             scheme=scheme,
             signature=signature,
         )
+        receipt.verify()
+        return receipt
 
 
 def _unreadable(message: str) -> BadReceipt:
