@@ -49,7 +49,9 @@ def test_a_buy_stops_at_its_limit(tao: int, alpha: int, amount: int, rate: int, 
 
 
 @given(reserves, reserves, amounts, rates, prices)
-def test_a_sale_stops_at_its_limit(tao: int, alpha: int, amount: int, rate: int, limit: int) -> None:
+def test_a_sale_stops_at_its_limit(
+    tao: int, alpha: int, amount: int, rate: int, limit: int
+) -> None:
     room = kernel.alpha_to_price(tao, alpha, limit)
     trade = kernel.trade_until(amount, alpha, tao, room, rate)
     if trade.paid_in:
