@@ -117,8 +117,7 @@ def run() -> dict[str, Any]:
         server.join(5)
         if server.is_alive():
             server.terminate()
-    medians = {name: round(statistics.median(r[name] for r in runs), 2) for name in runs[0]}
-    return medians
+    return {name: round(statistics.median(r[name] for r in runs), 2) for name in runs[0]}
 
 
 if __name__ == "__main__":

@@ -94,7 +94,14 @@ async def port() -> AsyncIterator[Port]:
     async def broken(inbound: Inbound) -> bytes:
         raise ValueError("the password is hunter2")
 
-    routes = {"/echo": echo, "/slow": slow, "/broken": broken}
+    async def flood(inbound: Inbound) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield bytes(100_000)
+        finally:
+            here.cancelled.set()
+
+    routes = {"/echo": echo, "/slow": slow, "/broken": broken, "/flood": flood}
     server = WireServer(MINER, routes, AllowSet([CALLER.ss58_address]), LIMITS)
     here.number = await server.start("127.0.0.1", 0)
     yield here
@@ -378,6 +385,16 @@ async def test_caller_that_hangs_up_cancels_the_work(port):
     writer.close()
     async with asyncio.timeout(0.5):
         await port.cancelled.wait()
+
+
+async def test_caller_that_reads_nothing_is_dropped_at_the_deadline(port):
+    _, writer = await asyncio.open_connection("127.0.0.1", port.number, limit=1)
+    writer.write(request(path="/flood", x_deadline_ms="300"))
+    async with asyncio.timeout(2):
+        await port.cancelled.wait()
+    # Two of these would fill the port if they stayed.
+    assert (await port.send(request()))[0] == 200
+    writer.close()
 
 
 async def test_too_many_at_once_are_told_to_come_back(port):
