@@ -1,7 +1,8 @@
 """Why calls of SubtensorModule fail. Clients know each by name and index, so neither is ever reused.
 
 Only causes that some call can reach are declared; the gaps belong to calls that do not exist yet.
-Source: the error catalogue published with the client SDK 11.3 (indexes and names; texts that its tests compare literally).
+Source: the error catalogue published with the client SDK 11.3 (indexes and names; texts that its tests
+compare literally).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Source: subtensor@14bc6f9 `pallets/subtensor/src/lib.rs`, `primitives/share-pool
 
 from __future__ import annotations
 
-from mycelia.codec import U8, U16, U32, U64, U128, I64, Bytes, Enumeration, Record
+from mycelia.codec import I64, U8, U16, U32, U64, U128, Bytes, Enumeration, Record
 from mycelia.primitives import AccountId, NetUid
 
 
@@ -132,14 +132,41 @@ class AddStakeBurn(RateLimitKey, index=6, tuple_like=True):
     netuid: NetUid
 
 
-# Names and indexes of the cases of `ParameterId`, as the chain spells them.
+# Names of the cases of `ParameterId` in the order of their indexes, as the chain spells them.
 _PARAMETERS = (
-    "Unknown ServingRateLimit MaxDifficulty AdjustmentAlpha MaxWeightLimit ImmunityPeriod MinAllowedWeights Kappa Rho "
-    "ActivityCutoff PowRegistrationAllowed MinBurn MaxBurn BondsMovingAverage BondsPenalty CommitRevealEnabled "
-    "LiquidAlphaEnabled AlphaValues WeightCommitInterval TransferEnabled AlphaSigmoidSteepness Yuma3Enabled "
-    "BondsResetEnabled ImmuneNeuronLimit RecycleOrBurn MaxAllowedUids BurnHalfLife BurnIncreaseMult "
-    "SubnetEmissionEnabled MinChildkeyTake ActivityCutoffFactorMilli TriggerEpoch"
-).split()
+    "Unknown",
+    "ServingRateLimit",
+    "MaxDifficulty",
+    "AdjustmentAlpha",
+    "MaxWeightLimit",
+    "ImmunityPeriod",
+    "MinAllowedWeights",
+    "Kappa",
+    "Rho",
+    "ActivityCutoff",
+    "PowRegistrationAllowed",
+    "MinBurn",
+    "MaxBurn",
+    "BondsMovingAverage",
+    "BondsPenalty",
+    "CommitRevealEnabled",
+    "LiquidAlphaEnabled",
+    "AlphaValues",
+    "WeightCommitInterval",
+    "TransferEnabled",
+    "AlphaSigmoidSteepness",
+    "Yuma3Enabled",
+    "BondsResetEnabled",
+    "ImmuneNeuronLimit",
+    "RecycleOrBurn",
+    "MaxAllowedUids",
+    "BurnHalfLife",
+    "BurnIncreaseMult",
+    "SubnetEmissionEnabled",
+    "MinChildkeyTake",
+    "ActivityCutoffFactorMilli",
+    "TriggerEpoch",
+)
 for _index, _name in enumerate(_PARAMETERS):
     type(_name, (ParameterId,), {"__doc__": None}, index=_index)
 

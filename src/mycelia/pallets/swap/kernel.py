@@ -1,14 +1,16 @@
 """The arithmetic of a subnet's pool: two reserves whose product never falls.
 
-Terms: *pool* - x alpha beside y TAO; *price* - y/x, TAO per alpha; *limit* - the worst price a trade may move the pool to.
-A trade pays `paid_in` into one reserve and takes `paid_out` from the other so that (x + dx)(y - dy) >= xy. Every quotient
-rounds down, so what rounding leaves over stays in the pool and belongs to its remaining holders.
+Terms: *pool* - x alpha beside y TAO; *price* - y/x, TAO per alpha; *limit* - the worst price a trade
+may move the pool to. A trade pays `paid_in` into one reserve and takes `paid_out` from the other so
+that (x + dx)(y - dy) >= xy. Every quotient rounds down, so what rounding leaves over stays in the pool
+and belongs to its remaining holders.
 
 Not here: who pays, where the fee goes, and what the reserves do between trades.
 
 Source: subtensor@14bc6f9 `pallets/swap/src/pallet/{swap_step,balancer,impls}.rs`.
-Differs: exact integers. The chain goes through 18 decimals, so a trade there may take up to one rao more; and both
-reserves weigh one half, where the chain lets the weights drift when it injects liquidity off the price.
+Differs: exact integers. The chain goes through 18 decimals, so a trade there may take up to one rao
+more; and both reserves weigh one half, where the chain lets the weights drift when it injects liquidity
+off the price.
 """
 
 from __future__ import annotations
@@ -70,7 +72,9 @@ def amount_out(reserve_in_rao: int, reserve_out_rao: int, amount_in_rao: int) ->
 
 
 def tao_to_price(tao_rao: int, alpha_rao: int, limit_price: int) -> int:
-    """The TAO that lifts the price to the limit and not above: sqrt(x y p') - y, rounded down; 0 if it is there already.
+    """The TAO that lifts the price to the limit and not above: sqrt(x y p') - y, rounded down.
+
+    0 if it is there already.
 
     Units: `limit_price` in rao per 10^9 rao of alpha. Source: `balancer.rs::calculate_quote_delta_in`.
     """

@@ -1,10 +1,11 @@
 """Swap: what a trade against a subnet's pool would give, and the fee on it.
 
-Terms: *limit* - the worst price a trade may move the pool to, in rao of TAO per 10^9 rao of alpha. A subnet without a pool
-(the root) trades one for one, free of charge and without limit.
+Terms: *limit* - the worst price a trade may move the pool to, in rao of TAO per 10^9 rao of alpha. A
+subnet without a pool (the root) trades one for one, free of charge and without limit.
 
 Not here: the reserves, who trades, and where the fee goes. This pallet quotes; the caller books.
-Source: subtensor@14bc6f9 `pallets/swap/src/pallet/{mod,impls}.rs`, `runtime/src/lib.rs` (`SwapRuntimeApi`).
+Source: subtensor@14bc6f9 `pallets/swap/src/pallet/{mod,impls}.rs`, `runtime/src/lib.rs`
+(`SwapRuntimeApi`).
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from typing import Any, Final
 from mycelia.codec import U16
 from mycelia.frame import BadOrigin, Origin, Pallet, State, call, ensure
 from mycelia.pallets.subtensor.cost import cost
+from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.errors import (
     AdminActionProhibitedDuringWeightsWindow,
     TxRateLimitExceeded,
 )
-from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters import errors
 from mycelia.pallets.subtensor.hyperparameters.parameter import (
     Admin,
@@ -311,4 +311,5 @@ class AdminUtils(Pallet, name="AdminUtils"):
         self, origin: Origin, netuid: NetUid, registration_allowed: bool
     ) -> None:
         """Refuse: proof of work does not register neurons."""
+        del origin, netuid, registration_allowed
         raise errors.POWRegistrationDisabled

@@ -45,8 +45,9 @@ class Bounds:
 class Admin:
     """How a parameter is changed.
 
-    `index` and `call` are the call's in AdminUtils, `argument` the name of its value. `owner` is the name under which the
-    owner's changes are rate limited; without it only root may call. `frozen` refuses changes shortly before an epoch.
+    `index` and `call` are the call's in AdminUtils, `argument` the name of its value. `owner` is
+    the name under which the owner's changes are rate limited; without it only root may call.
+    `frozen` refuses changes shortly before an epoch.
     """
 
     index: int

@@ -144,34 +144,50 @@ class HyperparamValue(Enumeration, path="pallet_subtensor::rpc_info::subnet_info
 
 
 class BoolValue(HyperparamValue, index=0, name="Bool", tuple_like=True):
+    """Yes or no."""
+
     value: bool
 
 
 class U16Value(HyperparamValue, index=1, name="U16", tuple_like=True):
+    """A share or a count."""
+
     value: Compact[U16]
 
 
 class U32Value(HyperparamValue, index=2, name="U32", tuple_like=True):
+    """A count."""
+
     value: Compact[U32]
 
 
 class U64Value(HyperparamValue, index=3, name="U64", tuple_like=True):
+    """A count."""
+
     value: Compact[U64]
 
 
 class U128Value(HyperparamValue, index=4, name="U128", tuple_like=True):
+    """A count."""
+
     value: Compact[U128]
 
 
 class TaoValue(HyperparamValue, index=5, name="TaoBalance", tuple_like=True):
+    """An amount in rao."""
+
     value: Compact[Tao]
 
 
 class I32F32Value(HyperparamValue, index=6, name="I32F32", tuple_like=True):
+    """A number with 32 fraction bits."""
+
     value: I32F32
 
 
 class U64F64Value(HyperparamValue, index=7, name="U64F64", tuple_like=True):
+    """A number with 64 fraction bits."""
+
     value: U64F64
 
 

@@ -200,7 +200,7 @@ class Registration(Pallet, name="SubtensorModule"):
         ),
     )
     def root_register(self, origin: Origin, hotkey: AccountId) -> None:
-        """Register a hotkey on the root, when full in place of the member with the least stake. Signed by the coldkey."""
+        """Register a hotkey on the root, when full in place of the least staked. Signed by the coldkey."""
         coldkey, root = origin.signed(), ROOT_NETUID
         # CHECK
         ensure(self.subnets.exists(root), RootNetworkDoesNotExist)

@@ -1,7 +1,8 @@
 """Staking: TAO becomes alpha behind a hotkey, and alpha becomes TAO again.
 
-Terms: *stake* - buy alpha from the subnet's pool and put it behind a hotkey; *unstake* - the reverse; *limit* - the worst
-price the trade may move the pool to, in rao of TAO per 10^9 rao of alpha. On the root one TAO is one alpha.
+Terms: *stake* - buy alpha from the subnet's pool and put it behind a hotkey; *unstake* - the reverse;
+*limit* - the worst price the trade may move the pool to, in rao of TAO per 10^9 rao of alpha. On the
+root one TAO is one alpha.
 
 The fee of a trade goes to the block's author in TAO, or is burned when nobody is named as the author.
 Source: subtensor@14bc6f9 `staking/{add_stake,remove_stake,stake_utils,increase_take,decrease_take}.rs`.
@@ -167,7 +168,7 @@ class Staking(Pallet, name="SubtensorModule"):
         if limit_price is None:
             self.remove_stake(origin, hotkey, netuid, amount)
         else:
-            self._unstake_limited(coldkey, hotkey, netuid, amount, limit_price, False)  # noqa: FBT003  # the chain's flag
+            self._unstake_limited(coldkey, hotkey, netuid, amount, limit_price, False)
 
     @call(
         index=83,

@@ -1,12 +1,13 @@
 """Shares of a common pot, and the decimal number in which they are kept.
 
-All stake of one hotkey on one subnet is one pot of alpha. Each coldkey holds shares of it, so a dividend raises one number
-instead of one per nominator. Shares are `Decimal21`: 21 significant decimal digits and an exponent, enough that one rao
-moves the share of any pot and little enough that a tenth of a rao does not.
+All stake of one hotkey on one subnet is one pot of alpha. Each coldkey holds shares of it, so a
+dividend raises one number instead of one per nominator. Shares are `Decimal21`: 21 significant decimal
+digits and an exponent, enough that one rao moves the share of any pot and little enough that a tenth of
+a rao does not.
 
-Terms: *pot* - the alpha all holders own together; *denominator* - the sum of all shares.
-Every operation drops digits beyond the 21st, hence rounds toward zero: the pot, not the holder, gains. A holder's value
-may so come out one rao below what went in.
+Terms: *pot* - the alpha all holders own together; *denominator* - the sum of all shares. Every
+operation drops digits beyond the 21st, hence rounds toward zero: the pot, not the holder, gains. A
+holder's value may so come out one rao below what went in.
 
 Source: subtensor@14bc6f9 `primitives/share-pool/src/lib.rs` (`SafeFloat`, `SharePool`).
 """
@@ -68,7 +69,7 @@ def _power_of_ten(digits: int) -> int:
 
 
 def add(a: Decimal21, b: Decimal21) -> Decimal21:
-    """a + b, rounded toward zero."""
+    """Sum, rounded toward zero."""
     if not a.mantissa:
         return b
     if not b.mantissa:
@@ -78,7 +79,7 @@ def add(a: Decimal21, b: Decimal21) -> Decimal21:
 
 
 def subtract(a: Decimal21, b: Decimal21) -> Decimal21:
-    """a - b, at least zero, rounded toward zero."""
+    """Difference, at least zero, rounded toward zero."""
     if not a.mantissa or not b.mantissa:
         return a
     left, right, exponent = _aligned(a, b)
@@ -86,7 +87,7 @@ def subtract(a: Decimal21, b: Decimal21) -> Decimal21:
 
 
 def mul_div(a: Decimal21, b: Decimal21, divisor: Decimal21) -> Decimal21:
-    """a * b / divisor, rounded toward zero; zero for a zero divisor."""
+    """Product of a and b over the divisor, rounded toward zero; zero for a zero divisor."""
     if not divisor.mantissa:
         return ZERO
     return normalised(

@@ -1,9 +1,11 @@
 """Who holds how much alpha behind which hotkey.
 
-Terms: *position* - one coldkey's stake behind one hotkey on one subnet; *delegate* - a hotkey that accepts nominators and
-takes a share of their pay; *nominator* - a coldkey that stakes behind a hotkey it doesn't own.
+Terms: *position* - one coldkey's stake behind one hotkey on one subnet; *delegate* - a hotkey that
+accepts nominators and takes a share of their pay; *nominator* - a coldkey that stakes behind a hotkey
+it doesn't own.
 
-All stake behind a hotkey is one pot (see `staking.shares`): paying a dividend to thousands of nominators is one addition.
+All stake behind a hotkey is one pot (see `staking.shares`): paying a dividend to thousands of
+nominators is one addition.
 Source: subtensor@14bc6f9 `staking/{stake_utils,helpers}.rs`.
 """
 
@@ -291,7 +293,7 @@ class Stakes(Pallet, name="SubtensorModule"):
     def holders_never_own_more_than_the_pot(self) -> None:
         """What the positions behind a hotkey are worth is at most its pot."""
         values: dict[tuple[AccountId, NetUid], int] = {}
-        for (hotkey, coldkey, netuid), _ in self.alpha.items():
+        for hotkey, coldkey, netuid in self.alpha.keys():  # noqa: SIM118  # a storage map is no mapping
             worth = int(self.stake_of(hotkey, coldkey, netuid))
             values[hotkey, netuid] = values.get((hotkey, netuid), 0) + worth
         for (hotkey, netuid), total in values.items():

@@ -39,7 +39,7 @@ from mycelia.pallets.subtensor.subnets.kernel import (
 from mycelia.pallets.subtensor.subnets.limits import RateLimits
 from mycelia.pallets.subtensor.subnets.pallet import POOL_MECHANISM, Subnets
 from mycelia.pallets.subtensor.types import NetworkLastRegistered
-from mycelia.primitives import AccountId, Alpha, NetUid, Tao
+from mycelia.primitives import AccountId, Alpha, Tao
 from mycelia.primitives.fixed import ONE_Q64
 from mycelia.primitives.ids import ROOT_NETUID
 
@@ -105,7 +105,7 @@ class Creation(Pallet, name="SubtensorModule"):
         ),
     )
     def register_network(self, origin: Origin, hotkey: AccountId) -> None:
-        """Create a subnet for its price; the signer owns it and the hotkey is its first neuron. Signed by the coldkey."""
+        """Create a subnet for its price; the hotkey is its first neuron. Signed by the owner to be."""
         coldkey = origin.signed()
         network = self.subnets.network
         # CHECK

@@ -1,7 +1,7 @@
 """Which subnets there are, who owns them and how they present themselves.
 
-Terms: *start* - from then on the subnet's alpha trades and it earns emission; *mechanism* - how its token is priced, 0 for
-one TAO per alpha (the root), 1 for a pool.
+Terms: *start* - from then on the subnet's alpha trades and it earns emission; *mechanism* - how its
+token is priced, 0 for one TAO per alpha (the root), 1 for a pool.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ def is_self_weight(uid: int, uids: Sequence[int]) -> bool:
 
 
 def has_duplicates(uids: Sequence[int]) -> bool:
+    """Whether a uid is named twice."""
     return len(frozenset(uids)) < len(uids)
 
 

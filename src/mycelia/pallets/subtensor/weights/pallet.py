@@ -1,7 +1,7 @@
 """Setting weights: a validator says how much of the miners' pay each neuron deserves.
 
-Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row with the setter alone,
-which anybody may set.
+Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row
+with the setter alone, which anybody may set.
 
 Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_weights.rs`.
 Differs: only mechanism 0 exists.
