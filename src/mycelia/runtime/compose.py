@@ -20,6 +20,8 @@ from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters.admin import AdminUtils, Authority, SetParameters
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
+from mycelia.pallets.subtensor.info.people import NeuronViews, StakeViews
+from mycelia.pallets.subtensor.info.subnets import SubnetViews
 from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.registration.pallet import Registration
 from mycelia.pallets.subtensor.serving.pallet import Serving
@@ -29,6 +31,7 @@ from mycelia.pallets.subtensor.staking.pools import Pools
 from mycelia.pallets.subtensor.staking.stakes import Stakes
 from mycelia.pallets.subtensor.subnets.creation import Creation
 from mycelia.pallets.subtensor.subnets.custody import Custody
+from mycelia.pallets.subtensor.subnets.identities import Identities
 from mycelia.pallets.subtensor.subnets.issuance import Issuance
 from mycelia.pallets.subtensor.subnets.limits import RateLimits
 from mycelia.pallets.subtensor.subnets.pallet import Subnets
@@ -65,6 +68,10 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Staking,
     Weights,
     Serving,
+    Identities,
+    SubnetViews,
+    NeuronViews,
+    StakeViews,
 )
 """Parts of SubtensorModule, low to high: a part knows those before it."""
 
@@ -107,6 +114,7 @@ class Pallets:
         self._compose_subnets(state)
         self._compose_epochs(state)
         self._compose_people(state)
+        self._compose_views(state)
         self.parts: tuple[Pallet, ...] = tuple(
             part for part in vars(self).values() if isinstance(part, Pallet)
         )
@@ -227,6 +235,42 @@ class Pallets:
         )
         self.admin = AdminUtils(state, authority=authority)
         self.admin_parameters = SetParameters(state, authority=authority)
+
+    def _compose_views(self, state: State) -> None:
+        self.identities = Identities(state, neurons=self.neurons, stakes=self.stakes)
+        self.subnet_views = SubnetViews(
+            state,
+            subnets=self.subnets,
+            parameters=self.parameters,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            schedule=self.schedule,
+            coinbase=self.coinbase,
+            registration=self.registration,
+            serving=self.serving,
+            identities=self.identities,
+            clock=self.system,
+        )
+        self.neuron_views = NeuronViews(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            rows=self.rows,
+            serving=self.serving,
+        )
+        self.stake_views = StakeViews(
+            state,
+            subnets=self.subnets,
+            parameters=self.parameters,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            payout=self.payout,
+            exchange=self.swap,
+        )
 
     def owner_of(self, spec: CallSpec) -> Pallet:
         """The pallet object that a call runs on."""
