@@ -554,6 +554,9 @@ class NetworkParameters(Pallet, name="SubtensorModule"):
     weights_version_key_rate_limit = GlobalParameter(
         U64, default=U64(5), doc="Epochs between two changes of `WeightsVersionKey` by an owner."
     )
+    root_stake_unlock_interval = GlobalParameter(
+        U64, default=U64(0), doc="Blocks for which new root stake is held; not used."
+    )
     network_registration_start_block = GlobalParameter(
         U64, default=U64(0), doc="Block before which no subnet may be created."
     )

@@ -6,8 +6,8 @@ The alpha of a subnet is what is in the pool plus what is out.
 
 from __future__ import annotations
 
-from mycelia.codec import I64, U128
-from mycelia.frame import Identity, Map, Pallet, State, Value, invariant
+from mycelia.codec import I64, I64F64, U64, U128
+from mycelia.frame import Identity, Map, OptionalMap, Pallet, State, Value, invariant
 from mycelia.pallets.subtensor.needs import Trade
 from mycelia.pallets.subtensor.subnets.custody import Custody
 from mycelia.pallets.subtensor.subnets.pallet import Subnets
@@ -52,6 +52,12 @@ class Pools(Pallet, name="SubtensorModule"):
         hasher=Identity,
         default=I64(0),
         doc="TAO staked less TAO unstaked since the flow was last read, in rao.",
+    )
+    subnet_ema_tao_flow = OptionalMap[NetUid, tuple[U64, I64F64]](
+        NetUid,
+        tuple[U64, I64F64],
+        hasher=Identity,
+        doc="Average of the flow and the block it was taken at; not used.",
     )
     total_stake = Value(Tao, default=Tao(0), doc="TAO in all pools, in rao.")
 

@@ -21,6 +21,7 @@ from mycelia.frame import (
     Map,
     NMap,
     OptionalDoubleMap,
+    OptionalMap,
     Pallet,
     State,
     Twox64Concat,
@@ -140,6 +141,12 @@ class Stakes(Pallet, name="SubtensorModule"):
         hashers=(Blake2_128Concat, Identity),
         default=(),
         doc="Hotkeys that lend the hotkey their stake weight.",
+    )
+    childkey_threshold_suspended = OptionalMap[AccountId, tuple[()]](
+        AccountId,
+        tuple[()],
+        hasher=Blake2_128Concat,
+        doc="Hotkeys whose children are suspended; not used.",
     )
     pending_child_keys = DoubleMap[NetUid, AccountId, tuple[Family, U64]](
         NetUid,
