@@ -113,7 +113,7 @@ class Chain:
 
     def __init__(self, store: Store) -> None:
         """Stand on a store that holds at least its genesis; see `open_chain`."""
-        self._store = store
+        self.store = store
         self._overlay = Overlay(store.head())
         self._accumulators = Accumulators(store.accumulators())
         self._executed: _Executed | None = None
@@ -202,8 +202,8 @@ class Chain:
         if done is None:
             raise Bug("The engine commits only after `finalize`, which leaves a result.")
         block = done.block
-        self._store.commit(block.height, done.changes, done.accumulators, records_of(block))
-        self._overlay.rebase(self._store.head())
+        self.store.commit(block.height, done.changes, done.accumulators, records_of(block))
+        self._overlay.rebase(self.store.head())
         self._accumulators.adopt(done.accumulators)
         self._executed = None
         self.head, self.head_hash = block.header, block.hash

@@ -70,9 +70,14 @@ class Solo:
         self._sealing = asyncio.Lock()
 
     async def run(self) -> None:
-        """Seal on the interval until cancelled. A late block shifts none of those after it."""
+        """Seal on the interval until cancelled. A late block shifts none of those after it.
+
+        On demand only the first block is sealed here: it sets the time, which clients read.
+        """
         interval_ms = self._config.interval_ms
         if interval_ms is None:
+            if not self._chain.height:
+                await self.seal(is_warping=False)
             return
         loop = asyncio.get_running_loop()
         interval_s = interval_ms / 1000

@@ -105,6 +105,10 @@ def _sealer(
         __version__,
     )
 
+    def told() -> None:
+        if started is not None and not started.done():
+            started.set_result(port)
+
     def on_sealed(sealing: Sealing) -> None:
         block = sealing.block
         log.info(
@@ -118,8 +122,10 @@ def _sealer(
         if block.height == 1:
             sys.stdout.write("Imported #1\n")  # tools wait for this line
             sys.stdout.flush()
-        if started is not None and not started.done():
-            started.set_result(port)
+        told()
+
+    if chain.height:
+        told()
 
     return Sealer(
         chain,

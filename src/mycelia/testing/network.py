@@ -110,7 +110,9 @@ async def live_node(**config: Any) -> AsyncIterator[LiveNode]:
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(serve(NodeConfig(**{**chosen, **config}), stop, started))
     try:
-        await asyncio.wait({running, started}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(START_S):
+            while not started.done() and not running.done():
+                await asyncio.sleep(0.01)
         if running.done():
             running.result()
         yield LiveNode(started.result())

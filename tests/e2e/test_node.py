@@ -1,0 +1,228 @@
+"""The node as an operator has it: real processes, signals, files, ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from mycelia.testing.blocks import DAVE
+from mycelia.testing.network import LiveNode, live_node
+from mycelia.testing.oracle import Person, compose
+
+pytestmark = pytest.mark.slow
+
+STOP_S = 2.0
+
+
+class Running:
+    """A node process and what it printed."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process, self.log = process, log
+
+    @property
+    def port(self) -> int:
+        return int(self.wait_for(r"node_started .* port=(\d+)").group(1))
+
+    def wait_for(self, pattern: str, limit_s: float = 20.0) -> re.Match[str]:
+        ends = time.monotonic() + limit_s
+        while time.monotonic() < ends:
+            found = re.search(pattern, self.log.read_text())
+            if found:
+                return found
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.01)
+        raise AssertionError(f"no {pattern!r} in:\n{self.log.read_text()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Seconds it took to stop; nothing of it may be left."""
+        family = [*psutil.Process(self.process.pid).children(recursive=True)]
+        began = time.monotonic()
+        self.process.send_signal(number)
+        assert self.process.wait(10) == 0, self.log.read_text()
+        took = time.monotonic() - began
+        assert not [child for child in family if child.is_running()]
+        return took
+
+
+@contextmanager
+def node(log: Path, *flags: str, port: int = 0) -> Iterator[Running]:
+    command = [sys.executable, "-m", "mycelia.node", "--rpc-port", str(port), *flags]
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, text=True)
+    try:
+        yield Running(process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(10)
+
+
+def output(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mycelia.node", *flags],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_makes_block_1_soon_and_stops_when_asked(tmp_path: Path, number: int) -> None:
+    began = time.monotonic()
+    with node(tmp_path / "log", "--dev", "--fast", "--ephemeral") as running:
+        running.wait_for("(?m)^Imported #1$")
+        # The aim is 2 s; a machine that runs other tests at once gets more.
+        assert time.monotonic() - began < 6
+        running.wait_for("rpc_serving")
+        assert running.stop(number) < STOP_S + 1
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_port_in_use_is_said_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = output("--dev", "--ephemeral", "--rpc-port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "error[port_in_use]" in result.stderr
+    assert "--rpc-port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_chain_goes_on_where_it_stopped_and_replays_to_the_same_root(tmp_path: Path) -> None:
+    folder = ("--base-path", str(tmp_path / "chain"))
+    with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
+        running.wait_for("block_sealed height=4 ")
+        running.stop()
+    first = (tmp_path / "log").read_text()
+    last = int(re.findall(r"block_sealed height=(\d+) ", first)[-1])
+    with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
+        running.wait_for(f"node_started height={last} ")
+        running.wait_for(f"block_sealed height={last + 2} ")
+        running.stop()
+    result = output("--replay", *folder)
+    assert result.returncode == 0, result.stderr
+    assert re.match(r"Replayed \d+ blocks; state root 0x[0-9a-f]{64} as recorded\.", result.stdout)
+
+
+def test_a_killed_node_has_lost_nothing_it_told(tmp_path: Path) -> None:
+    folder = ("--base-path", str(tmp_path / "chain"))
+    with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
+        running.wait_for("block_sealed height=3 ")
+        running.process.kill()
+        running.process.wait(5)
+    told = int(re.findall(r"block_sealed height=(\d+) ", (tmp_path / "log").read_text())[-1])
+    with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
+        kept = int(running.wait_for(r"node_started height=(\d+) ").group(1))
+        assert kept >= told
+
+
+def test_a_folder_in_use_a_foreign_and_a_damaged_one_are_told_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    flags = ("--dev", "--fast", "--rpc-port", "0", "--base-path", str(folder))
+    with node(tmp_path / "log", "--dev", "--fast", "--base-path", str(folder)) as running:
+        running.wait_for("block_sealed height=2 ")
+        result = output(*flags)
+        assert "error[store_locked]" in result.stderr
+        running.stop()
+    data = folder / "db" / "data.mdb"
+    data.write_bytes(b"\xde\xad" * 4_096)
+    result = output(*flags)
+    assert result.returncode == 1
+    assert re.search(r"error\[store_\w+\]", result.stderr)
+    assert "remedy:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_genesis_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "genesis.json").write_text("{")
+    result = output("--genesis", str(tmp_path / "genesis.json"), "--ephemeral", "--rpc-port", "0")
+    assert "error[genesis_invalid]" in result.stderr
+
+
+def rpc_child() -> psutil.Process:
+    (child,) = [
+        child
+        for child in psutil.Process(os.getpid()).children()
+        if "mycelia.node.rpc_process" in child.cmdline()
+    ]
+    return child
+
+
+async def test_a_killed_rpc_process_is_replaced_and_the_chain_does_not_notice() -> None:
+    async with live_node() as live:
+        async with live.client() as client:
+            before = int((await client.call("chain_getHeader"))["number"], 16)
+            rpc_child().kill()
+            with pytest.raises((ConnectionError, aiohttp.ClientError)):
+                while True:
+                    await client.call("system_name")
+        async with live.client() as client:  # the port was listening all the time
+            after = int((await client.call("chain_getHeader"))["number"], 16)
+        assert after >= before
+
+
+async def transfer(live: LiveNode, who: Person, nonce: int) -> str:
+    async with live.client() as client:
+        genesis = bytes.fromhex((await client.call("chain_getBlockHash", 0))[2:])
+    call = compose("Balances", "transfer_keep_alive", dest=DAVE.address, value=10**9)
+    return "0x" + who.sign(call, nonce=nonce, genesis_hash=genesis).hex()
+
+
+async def test_an_extrinsic_goes_from_socket_to_block_through_both_processes() -> None:
+    async with live_node(is_manual=True) as live, live.client() as client:
+        raw = await transfer(live, Person("//Alice"), 0)
+        id_ = await client.call("author_submitAndWatchExtrinsic", raw)
+        assert await client.next_news(id_) == "ready"
+        assert await client.call("author_pendingExtrinsics") == [raw]
+        assert await client.call("account_nextIndex", Person("//Alice").address) == 1
+        (block,) = await client.call("mycelia_seal")
+        assert await client.next_news(id_) == {"inBlock": block}
+        assert await client.next_news(id_) == {"finalized": block}
+        found = await client.call("chain_getBlock", block)
+        assert found["block"]["extrinsics"][1] == raw
+
+
+async def test_a_future_extrinsic_becomes_ready_when_the_gap_closes() -> None:
+    async with live_node(is_manual=True) as live, live.client() as client:
+        second, first = [await transfer(live, Person("//Bob"), nonce) for nonce in (1, 0)]
+        id_ = await client.call("author_submitAndWatchExtrinsic", second)
+        assert await client.next_news(id_) == "future"
+        await client.call("author_submitExtrinsic", first)
+        assert await client.next_news(id_) == "ready"
+
+
+async def test_an_operators_node_takes_no_orders_to_seal() -> None:
+    async with live_node(may_be_told=False) as live, live.client() as client:
+        reply = await client.ask({"id": 1, "method": "mycelia_seal", "params": []})
+        assert "seals by itself" in reply["error"]["message"]
+
+
+async def test_garbage_on_the_rpc_port_disturbs_nobody() -> None:
+    async with live_node() as live, live.client() as client:
+        for garbage in (b"\x00" * 10_000, b"GET / HTTP/9\r\n\r\n", b"\xff\xfe"):
+            with socket.create_connection(("127.0.0.1", live.port)) as peer:
+                peer.sendall(garbage)
+        assert (await client.ask(b"{{{"))["error"]["code"] == -32700
+        pid = rpc_child().pid
+        assert await client.call("system_name") == "mycelia"
+        assert rpc_child().pid == pid
+
+
+async def test_a_time_warp_of_a_thousand_blocks() -> None:
+    async with live_node(is_manual=True) as live, live.client() as client:
+        hashes = await client.call("mycelia_seal", 1_000)
+        assert len(set(hashes)) == 1_000
+        assert await client.call("chain_getHead") == hashes[-1]

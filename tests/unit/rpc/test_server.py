@@ -1,0 +1,210 @@
+"""Real sockets: what arrives, what is refused, what a peer that misbehaves gets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import orjson
+import pytest
+
+from mycelia.rpc import RpcServer, ServerLimits
+from mycelia.rpc.session import SessionLimits
+from mycelia.testing.network import RpcClient
+from mycelia.testing.rpc import InstantSealer, rpc_node
+
+LIMITS = ServerLimits(
+    message_bytes=64 * 1024,
+    connections=3,
+    session=SessionLimits(queued_frames=64, queued_bytes=512 * 1024),
+)
+
+
+class Place:
+    """A server and where it listens."""
+
+    def __init__(self, server: RpcServer, sealer: InstantSealer, port: int) -> None:
+        self.server, self.sealer, self.port = server, sealer, port
+        self.url = f"http://127.0.0.1:{port}/"
+
+    async def raw(self, data: bytes) -> bytes:
+        """Whatever comes back for bytes until the server closes or falls silent."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        await writer.drain()
+        found = b""
+        try:
+            async with asyncio.timeout(1):
+                while chunk := await reader.read(65_536):
+                    found += chunk
+        except (TimeoutError, ConnectionError):
+            pass
+        writer.close()
+        return found
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    node, sealer = rpc_node()
+    server = RpcServer(node, LIMITS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await server.start(listener)
+        yield Place(server, sealer, listener.getsockname()[1])
+        await server.stop()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def alive(place: Place, http: aiohttp.ClientSession) -> bool:
+    request = {"id": 1, "method": "system_name"}
+    async with http.post(place.url, json=request) as reply:
+        return bool((await reply.json())["result"] == "mycelia")
+
+
+async def test_http_and_websocket_share_a_port(place: Place, http: aiohttp.ClientSession) -> None:
+    assert await alive(place, http)
+    async with http.ws_connect(place.url) as ws:
+        assert await RpcClient(ws).call("system_name") == "mycelia"
+
+
+async def test_http_answers_that_wait_and_batches(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    batch = [{"id": 1, "method": "mycelia_stats"}, {"id": 2, "method": "system_name"}]
+    async with http.post(place.url, json=batch) as reply:
+        assert [item["id"] for item in await reply.json()] == [1, 2]
+    async with http.post(place.url, json={"method": "system_name"}) as reply:
+        assert reply.status == 204
+
+
+async def test_http_tells_what_it_wants(place: Place, http: aiohttp.ClientSession) -> None:
+    async with http.get(place.url) as reply:
+        assert "WebSocket" in await reply.text()
+    async with http.get(place.url + "health") as reply:
+        assert (await reply.json())["height"] == 0
+    async with http.post(place.url, data=b"{}", headers={"content-type": "text/plain"}) as reply:
+        assert reply.status == 415
+    async with http.post(place.url, json=["x" * LIMITS.message_bytes]) as reply:
+        assert reply.status == 413
+    async with http.put(place.url) as reply:
+        assert reply.status == 405
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x00\xff" * 500,
+        b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"\r\n\r\n",
+    ],
+)
+async def test_garbage_on_the_port_is_refused_and_nothing_else_happens(
+    place: Place, http: aiohttp.ClientSession, garbage: bytes
+) -> None:
+    found = await place.raw(garbage)
+    assert found == b"" or found[5:10] in (b"1.0 4", b"1.1 4")
+    assert await alive(place, http)
+
+
+async def test_garbage_frames_are_parse_errors_and_the_socket_stays(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(place.url) as ws:
+        client = RpcClient(ws)
+        for garbage in (b"", b"\xff\xff", b"{", b"[" * 3_000):
+            assert (await client.ask(garbage))["error"]["code"] == -32700
+        await ws.send_str("not json")
+        assert (await client.reply())["error"]["code"] == -32700
+        assert await client.call("system_name") == "mycelia"
+
+
+async def test_frames_that_break_the_websocket_rules_end_only_that_socket(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    handshake = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    for frame in (b"\xff\xff\xff\xff", b"\x81\xff" + b"\xff" * 8, b"\x83\x80abcd"):
+        assert (await place.raw(handshake + frame)).startswith(b"HTTP/1.1 101")
+    assert await alive(place, http)
+
+
+async def test_an_oversized_message_closes_with_1009(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(place.url) as ws:
+        await ws.send_bytes(b"x" * (LIMITS.message_bytes + 1))
+        message = await ws.receive(timeout=5)
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        assert message.data == 1009
+    assert await alive(place, http)
+
+
+async def test_connections_are_bounded(place: Place, http: aiohttp.ClientSession) -> None:
+    held = [await http.ws_connect(place.url) for _ in range(LIMITS.connections)]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        await http.ws_connect(place.url)
+    assert refusal.value.status == 503
+    for ws in held:
+        await ws.close()
+    await asyncio.sleep(0.05)
+    async with http.ws_connect(place.url) as ws:
+        assert await RpcClient(ws).call("system_name") == "mycelia"
+
+
+async def test_many_requests_at_once_are_all_answered(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(place.url) as ws:
+        for id_ in range(500):
+            await ws.send_bytes(orjson.dumps({"id": id_, "method": "mycelia_stats"}))
+        ids = [orjson.loads((await ws.receive(timeout=5)).data)["id"] for _ in range(500)]
+    assert sorted(ids) == list(range(500))
+
+
+async def test_a_subscriber_that_does_not_read_is_cut_off(place: Place) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port, limit=1024)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    request = orjson.dumps({"id": 1, "method": "chain_subscribeNewHeads"})
+    for _ in range(100):
+        writer.write(bytes([0x81, 0x80 | len(request)]) + bytes(4) + request)
+    await writer.drain()
+    transport = writer.transport
+    transport.pause_reading()  # type: ignore[attr-defined]
+    async with asyncio.timeout(30):
+        while place.server.counters()["sessions"]:
+            await place.sealer.seal(20)
+            await asyncio.sleep(0)
+    assert place.server.counters()["sessions"] == 0
+    writer.close()
+
+
+async def test_a_dropped_connection_leaves_no_subscription_behind(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(place.url) as ws:
+        client = RpcClient(ws)
+        await client.call("chain_subscribeNewHeads")
+        await client.call("state_subscribeStorage", ["0x00"])
+    await asyncio.sleep(0.05)
+    counters = (await place.sealer.stats()) and place.server._node.hub.counters()
+    assert counters["head_subscriptions"] == counters["storage_subscriptions"] == 0
+
+
+async def test_stopping_tells_the_clients(place: Place, http: aiohttp.ClientSession) -> None:
+    async with http.ws_connect(place.url) as ws:
+        await RpcClient(ws).call("system_name")
+        await asyncio.wait_for(place.server.stop(), 3)
+        assert (await ws.receive(timeout=2)).data == 1001
