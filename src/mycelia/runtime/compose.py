@@ -10,6 +10,7 @@ from typing import Final
 from mycelia.frame import CallSpec, Pallet, State
 from mycelia.pallets.aura import Aura
 from mycelia.pallets.balances import Balances
+from mycelia.pallets.commitments import Commitments
 from mycelia.pallets.network import Network
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
@@ -84,6 +85,7 @@ COMPOSITION: Final = Composition(
         (6, (TransactionPayment,)),
         (7, SUBTENSOR),
         (12, (Sudo,)),
+        (18, (Commitments,)),
         (19, (AdminUtils, SetParameters)),
         (28, (Swap,)),
         (64, (Network,)),
@@ -224,6 +226,9 @@ class Pallets:
             results=self.results,
             rows=self.rows,
             clock=clock,
+        )
+        self.commitments = Commitments(
+            state, clock=clock, members=self.neurons, epochs=self.schedule
         )
         authority = Authority(
             parameters=self.parameters,

@@ -101,6 +101,10 @@ class Schedule(Pallet, name="SubtensorModule"):
             return 0
         return max(0, self.last_epoch_block[netuid] + tempo - self.clock.now())
 
+    def index_of(self, netuid: NetUid) -> int:
+        """How many epochs the subnet has had."""
+        return self.subnet_epoch_index[netuid]
+
     def begin(self, netuid: NetUid) -> None:
         """Start the clock of a new subnet, set apart from the others' by its netuid."""
         apart = netuid % max(1, self.parameters.tempo[netuid])
