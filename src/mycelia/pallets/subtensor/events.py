@@ -69,13 +69,6 @@ class PrometheusServed(Event, index=29, tuple_like=True):
     hotkey: AccountId
 
 
-class BurnSet(Event, index=36, tuple_like=True):
-    """The price of a slot changed."""
-
-    netuid: NetUid
-    burn: Tao
-
-
 class TakeDecreased(Event, index=64, tuple_like=True):
     """A delegate takes less from its nominators."""
 
@@ -133,7 +126,6 @@ ALL = (
     NeuronRegistered,
     AxonServed,
     PrometheusServed,
-    BurnSet,
     TakeDecreased,
     TakeIncreased,
     ChainIdentitySet,

@@ -20,10 +20,10 @@ class SubnetWorld(World):
     def address(self, uri: str) -> str:
         return Person(uri).address
 
-    def call(self, uri: str, name: str, **params: Any) -> Result:
+    def call(self, uri: str, name: str, /, **params: Any) -> Result:
         return self.submit(uri, "SubtensorModule", name, **params)
 
-    def admin(self, name: str, **params: Any) -> Result:
+    def admin(self, name: str, /, **params: Any) -> Result:
         return self.sudo("AdminUtils", f"sudo_set_{name}", **params)
 
     def create_subnet(self, owner: str = "//Alice", netuid: int = 1) -> None:

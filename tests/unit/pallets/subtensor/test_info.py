@@ -4,9 +4,6 @@ import pytest
 
 from mycelia.codec import scale
 from mycelia.pallets.subtensor.epoch.results import storage_index
-from mycelia.pallets.subtensor.info.people import NeuronViews, StakeViews
-from mycelia.pallets.subtensor.info.subnets import SubnetViews
-from mycelia.pallets.subtensor.subnets.identities import Identities
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
 from mycelia.primitives import NetUid, Uid
 
@@ -19,30 +16,8 @@ class Shown:
     """Every view of a world, each answer checked to survive encoding."""
 
     def __init__(self, world):
-        p = world.pallets
-        state = world.runtime.state
-        common = {
-            "subnets": p.subnets,
-            "neurons": p.neurons,
-            "stakes": p.stakes,
-            "results": p.results,
-        }
-        identities = Identities(state, neurons=p.neurons, stakes=p.stakes)
-        self.parts = (
-            SubnetViews(
-                state,
-                **common,
-                parameters=p.parameters,
-                schedule=p.schedule,
-                coinbase=p.coinbase,
-                registration=p.registration,
-                serving=p.serving,
-                identities=identities,
-                clock=p.system,
-            ),
-            NeuronViews(state, **common, rows=p.rows, serving=p.serving),
-            StakeViews(state, **common, parameters=p.parameters, payout=p.payout, exchange=p.swap),
-        )
+        pallets = world.pallets
+        self.parts = (pallets.subnet_views, pallets.neuron_views, pallets.stake_views)
 
     def __getattr__(self, name):
         part = next(part for part in self.parts if hasattr(part, name))
@@ -126,16 +101,41 @@ def test_parameters_are_shown_by_the_names_clients_know(lively):
     assert values["activity_cutoff"] == 5000
     assert values["min_burn"] == 500_000
     # Every entry that the original chain shows.
-    assert set(values) >= set(
-        "kappa immunity_period min_allowed_weights max_weights_limit tempo weights_version "
-        "weights_rate_limit activity_cutoff activity_cutoff_factor registration_allowed "
-        "target_regs_per_interval min_burn max_burn burn_half_life burn_increase_mult "
-        "bonds_moving_avg max_regs_per_block serving_rate_limit max_validators "
-        "commit_reveal_period commit_reveal_weights_enabled alpha_high alpha_low "
-        "liquid_alpha_enabled alpha_sigmoid_steepness yuma_version subnet_is_active "
-        "transfers_enabled bonds_reset_enabled user_liquidity_enabled owner_cut_enabled "
-        "owner_cut_auto_lock_enabled min_childkey_take".split()
-    )
+    assert set(values) >= {
+        "kappa",
+        "immunity_period",
+        "min_allowed_weights",
+        "max_weights_limit",
+        "tempo",
+        "weights_version",
+        "weights_rate_limit",
+        "activity_cutoff",
+        "activity_cutoff_factor",
+        "registration_allowed",
+        "target_regs_per_interval",
+        "min_burn",
+        "max_burn",
+        "burn_half_life",
+        "burn_increase_mult",
+        "bonds_moving_avg",
+        "max_regs_per_block",
+        "serving_rate_limit",
+        "max_validators",
+        "commit_reveal_period",
+        "commit_reveal_weights_enabled",
+        "alpha_high",
+        "alpha_low",
+        "liquid_alpha_enabled",
+        "alpha_sigmoid_steepness",
+        "yuma_version",
+        "subnet_is_active",
+        "transfers_enabled",
+        "bonds_reset_enabled",
+        "user_liquidity_enabled",
+        "owner_cut_enabled",
+        "owner_cut_auto_lock_enabled",
+        "min_childkey_take",
+    }
 
 
 def test_the_next_epoch_is_a_tempo_away(lively):

@@ -30,7 +30,7 @@ from mycelia.pallets.subtensor.errors import (
     TooManyRegistrationsThisBlock,
     TooManyRegistrationsThisInterval,
 )
-from mycelia.pallets.subtensor.events import BurnSet, NeuronRegistered
+from mycelia.pallets.subtensor.events import NeuronRegistered
 from mycelia.pallets.subtensor.needs import Clock
 from mycelia.pallets.subtensor.registration.kernel import (
     Candidate,
@@ -143,7 +143,7 @@ class Registration(Pallet, name="SubtensorModule"):
     @call(
         index=7,
         weight=cost(4_087_000_000, 6_148),
-        emits=(NeuronRegistered, BurnSet),
+        emits=(NeuronRegistered,),
         fails=(
             RegistrationNotPermittedOnRootSubnet,
             SubnetNotExists,
@@ -183,7 +183,6 @@ class Registration(Pallet, name="SubtensorModule"):
         multiple = limits.burn_increase_mult[netuid]
         self.burn[netuid] = Tao(bumped_price(price, multiple, low, high))
         # TELL
-        self.deposit(BurnSet(netuid, self.burn[netuid]))
         self.deposit(NeuronRegistered(netuid, uid, hotkey))
 
     @call(
