@@ -181,3 +181,9 @@ def test_a_full_root_gives_the_seat_of_the_least_stake(world):
     assert rich.succeeded
     assert world.pallets.neurons.hotkeys(ROOT) == [world.key("//Charlie_hk")]
     world.seal()
+
+
+def test_root_register_root_network_does_not_exist(world):
+    del world.pallets.subnets.networks_added[ROOT]
+    result = world.call("//Bob", "root_register", hotkey=world.address("//Bob_hk"))
+    assert result.error == "RootNetworkDoesNotExist"
