@@ -36,7 +36,7 @@ from mycelia.primitives.fixed import u64_of_q32
 from mycelia.primitives.ids import ROOT_NETUID
 
 
-class AutoStakeAdded(Event, index=107):
+class AutoStakeAdded(Event, index=109):
     """A miner's pay was staked behind the hotkey that its coldkey named."""
 
     netuid: NetUid

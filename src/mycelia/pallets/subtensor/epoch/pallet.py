@@ -58,7 +58,7 @@ class Weights(Protocol):
         """The weights that each uid set."""
 
 
-class IncentiveAlphaEmittedToMiners(Event, index=108):
+class IncentiveAlphaEmittedToMiners(Event, index=110):
     """An epoch gave each uid this much incentive, in rao of alpha."""
 
     netuid: StorageIndex

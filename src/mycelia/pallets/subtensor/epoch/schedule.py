@@ -17,7 +17,7 @@ from mycelia.pallets.subtensor.needs import Clock
 from mycelia.primitives import NetUid
 
 
-class EpochDeferred(Event, index=130):
+class EpochDeferred(Event, index=132):
     """A due epoch was put off because its block was full."""
 
     netuid: NetUid
@@ -25,7 +25,7 @@ class EpochDeferred(Event, index=130):
     to_block: U64
 
 
-class EpochSkipped(Event, index=131):
+class EpochSkipped(Event, index=133):
     """A due epoch could not run; its slot is used up."""
 
     netuid: NetUid
