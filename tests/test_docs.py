@@ -75,7 +75,7 @@ def test_every_dependency_says_why(root: Path, project: dict) -> None:
 
 IMPORTED_AS = {"scikit-learn": "sklearn", "bittensor-core": "bittensor_core"}
 LOADED_BY_NAME = {"httptools", "xllamacpp"}  # uvicorn's parser; a library opened as a file
-BROUGHT_ALONG = {"mycelia", "pytest"}  # who uses the conformance suites in mycelia.testing has pytest
+BROUGHT_ALONG = {"mycelia", "pytest"}  # who runs the suites in mycelia.testing has pytest
 
 
 def test_dependencies_are_what_the_code_imports(root: Path, project: dict) -> None:
