@@ -166,9 +166,11 @@ async def test_a_miner_is_paid_for_weights_set_through_the_kit(node, wallets):
         assert paid.emission_rao > 0
         await until(chain, netuid, lambda g: g.neurons[other.uid].stake_rao > 0)
 
+    async with connected(node, wallets["sudo"]) as strangers_chain:
         with pytest.raises(CallFailed) as refused:
-            await miners_chain.set_weights(netuid, {other.uid: 1.0})
-        assert refused.value.code
+            await strangers_chain.set_weights(netuid, {other.uid: 1.0})
+        assert refused.value.code == "not_registered"
+        assert refused.value.message
 
 
 async def test_subnet_that_does_not_exist_is_named(node):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from mycelia.cli.environment import LEAN
 
 
 def main() -> None:
     """Run the command line; turn an error that a person can act on into two lines and status 1."""
+    for name, value in LEAN.items():
+        os.environ.setdefault(name, value)
     from mycelia.cli.app import app
     from mycelia.primitives.errors import AppError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -176,14 +175,3 @@ def run_gateway(station: Station, netuids: Mapping[str, int], address: tuple[str
                 await chain.close()
 
     until_signalled(body)
-
-
-def one_thread_each() -> dict[str, str]:
-    """Environment that keeps numeric libraries to one thread per process, and memory small."""
-    return {
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "random"),
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from mycelia.cli.processes import one_thread_each
+from mycelia.cli.environment import LEAN
 from mycelia.cli.up.plan import GATEWAY, HOST, NODE, MinerPlan, Plan, Record
 from mycelia.cli.up.supervisor import Program
 from mycelia.neuron.chain import sdk_environment
@@ -76,7 +76,7 @@ def gateway(plan: Plan, record: Record) -> Program:
 
 
 def _program(plan: Plan, name: str, arguments: tuple[str, ...], *, nice: int = 0) -> Program:
-    environment = one_thread_each() | sdk_environment(plan.folder.sdk)
+    environment = LEAN | sdk_environment(plan.folder.sdk)
     return Program(name, (*_PYTHON, *arguments), environment, nice)
 
 

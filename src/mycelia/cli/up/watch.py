@@ -70,11 +70,10 @@ class _Epochs:
     paid: int = 0
 
     def see(self, graph: Metagraph) -> None:
-        """Count an epoch once, when it is first seen to have paid a miner."""
-        if graph.last_step == self.last_step:
-            return
-        self.last_step = graph.last_step
-        self.paid += any(neuron.incentive > 0 for neuron in graph.neurons)
+        """Count an epoch once, if it paid a miner; those before the first look do not count."""
+        before, self.last_step = self.last_step, graph.last_step
+        if before is not None and graph.last_step > before:
+            self.paid += any(neuron.incentive > 0 for neuron in graph.neurons)
 
 
 @dataclass
