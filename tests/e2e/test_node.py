@@ -17,8 +17,9 @@ import aiohttp
 import psutil
 import pytest
 
-from mycelia.testing.blocks import DAVE
-from mycelia.testing.network import LiveNode, live_node
+from mycelia.testing.blocks import ALICE, BOB, DAVE
+from mycelia.testing.live import LiveNode
+from mycelia.testing.network import RpcClient, RpcFailure, rpc_client
 from mycelia.testing.oracle import Person, compose
 
 pytestmark = pytest.mark.slow
@@ -31,10 +32,6 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self.process, self.log = process, log
-
-    @property
-    def port(self) -> int:
-        return int(self.wait_for(r"node_started .* port=(\d+)").group(1))
 
     def wait_for(self, pattern: str, limit_s: float = 20.0) -> re.Match[str]:
         ends = time.monotonic() + limit_s
@@ -152,42 +149,60 @@ def test_a_genesis_file_that_is_none(tmp_path: Path) -> None:
     assert "error[genesis_invalid]" in result.stderr
 
 
-def rpc_child() -> psutil.Process:
-    (child,) = [
-        child
-        for child in psutil.Process(os.getpid()).children()
-        if "mycelia.node.rpc_process" in child.cmdline()
-    ]
-    return child
+MANUAL = ("--dev", "--ephemeral", "--manual")
 
 
-async def test_a_killed_rpc_process_is_replaced_and_the_chain_does_not_notice() -> None:
-    async with live_node() as live:
-        async with live.client() as client:
-            before = int((await client.call("chain_getHeader"))["number"], 16)
-            rpc_child().kill()
-            with pytest.raises((ConnectionError, aiohttp.ClientError)):
-                while True:
-                    await client.call("system_name")
-        async with live.client() as client:  # the port was listening all the time
-            after = int((await client.call("chain_getHeader"))["number"], 16)
-        assert after >= before
+@pytest.fixture
+def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveNode]:
+    """A node of its own for a test; `flags` by parameter."""
+    with LiveNode(tmp_path, getattr(request, "param", MANUAL)) as node:
+        yield node
 
 
-async def transfer(live: LiveNode, who: Person, nonce: int) -> str:
-    async with live.client() as client:
-        genesis = bytes.fromhex((await client.call("chain_getBlockHash", 0))[2:])
+def rpc_pid(live: LiveNode) -> int:
+    (child,) = psutil.Process(live.pid).children()
+    assert "mycelia.node.rpc_process" in child.cmdline()
+    return child.pid
+
+
+async def height(client: RpcClient) -> int:
+    return int((await client.call("chain_getHeader"))["number"], 16)
+
+
+async def until_cut_off(client: RpcClient) -> None:
+    while True:
+        await client.call("system_name")
+
+
+async def test_a_killed_rpc_process_is_replaced_and_the_chain_does_not_notice(
+    live: LiveNode,
+) -> None:
+    async with rpc_client(live.url) as client:
+        before = await height(client)
+        os.kill(rpc_pid(live), signal.SIGKILL)
+        with pytest.raises((ConnectionError, aiohttp.ClientError)):
+            await until_cut_off(client)
+    async with rpc_client(live.url) as client:  # the port was listening all the time
+        assert await height(client) == before
+        await client.call("mycelia_seal")
+        assert await height(client) == before + 1
+
+
+async def transfer(client: RpcClient, who: Person, nonce: int) -> str:
+    genesis = bytes.fromhex((await client.call("chain_getBlockHash", 0))[2:])
     call = compose("Balances", "transfer_keep_alive", dest=DAVE.address, value=10**9)
     return "0x" + who.sign(call, nonce=nonce, genesis_hash=genesis).hex()
 
 
-async def test_an_extrinsic_goes_from_socket_to_block_through_both_processes() -> None:
-    async with live_node(is_manual=True) as live, live.client() as client:
-        raw = await transfer(live, Person("//Alice"), 0)
+async def test_an_extrinsic_goes_from_socket_to_block_through_both_processes(
+    live: LiveNode,
+) -> None:
+    async with rpc_client(live.url) as client:
+        raw = await transfer(client, ALICE, 0)
         id_ = await client.call("author_submitAndWatchExtrinsic", raw)
         assert await client.next_news(id_) == "ready"
         assert await client.call("author_pendingExtrinsics") == [raw]
-        assert await client.call("account_nextIndex", Person("//Alice").address) == 1
+        assert await client.call("account_nextIndex", ALICE.address) == 1
         (block,) = await client.call("mycelia_seal")
         assert await client.next_news(id_) == {"inBlock": block}
         assert await client.next_news(id_) == {"finalized": block}
@@ -195,34 +210,37 @@ async def test_an_extrinsic_goes_from_socket_to_block_through_both_processes() -
         assert found["block"]["extrinsics"][1] == raw
 
 
-async def test_a_future_extrinsic_becomes_ready_when_the_gap_closes() -> None:
-    async with live_node(is_manual=True) as live, live.client() as client:
-        second, first = [await transfer(live, Person("//Bob"), nonce) for nonce in (1, 0)]
+async def test_a_future_extrinsic_becomes_ready_when_the_gap_closes(live: LiveNode) -> None:
+    async with rpc_client(live.url) as client:
+        second, first = [await transfer(client, BOB, nonce) for nonce in (1, 0)]
         id_ = await client.call("author_submitAndWatchExtrinsic", second)
         assert await client.next_news(id_) == "future"
         await client.call("author_submitExtrinsic", first)
         assert await client.next_news(id_) == "ready"
 
 
-async def test_an_operators_node_takes_no_orders_to_seal() -> None:
-    async with live_node(may_be_told=False) as live, live.client() as client:
-        reply = await client.ask({"id": 1, "method": "mycelia_seal", "params": []})
-        assert "seals by itself" in reply["error"]["message"]
+async def test_an_operators_node_takes_no_orders_to_seal(tmp_path: Path) -> None:
+    genesis = tmp_path / "genesis.json"
+    genesis.write_text('{"balances_rao": {}}')
+    with LiveNode(tmp_path, ("--genesis", str(genesis), "--ephemeral")) as live:
+        async with rpc_client(live.url) as client:
+            with pytest.raises(RpcFailure, match="seals by itself"):
+                await client.call("mycelia_seal")
 
 
-async def test_garbage_on_the_rpc_port_disturbs_nobody() -> None:
-    async with live_node() as live, live.client() as client:
+async def test_garbage_on_the_rpc_port_disturbs_nobody(live: LiveNode) -> None:
+    pid = rpc_pid(live)
+    async with rpc_client(live.url) as client:
         for garbage in (b"\x00" * 10_000, b"GET / HTTP/9\r\n\r\n", b"\xff\xfe"):
             with socket.create_connection(("127.0.0.1", live.port)) as peer:
                 peer.sendall(garbage)
         assert (await client.ask(b"{{{"))["error"]["code"] == -32700
-        pid = rpc_child().pid
         assert await client.call("system_name") == "mycelia"
-        assert rpc_child().pid == pid
+    assert rpc_pid(live) == pid
 
 
-async def test_a_time_warp_of_a_thousand_blocks() -> None:
-    async with live_node(is_manual=True) as live, live.client() as client:
+async def test_a_time_warp_of_a_thousand_blocks(live: LiveNode) -> None:
+    async with rpc_client(live.url) as client:
         hashes = await client.call("mycelia_seal", 1_000)
         assert len(set(hashes)) == 1_000
         assert await client.call("chain_getHead") == hashes[-1]

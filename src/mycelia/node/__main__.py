@@ -2,6 +2,6 @@
 
 import sys
 
-from mycelia.node.main import main
+from mycelia.node.command import main
 
 sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,6 @@ class NodeConfig:
     pool_extrinsics: int = 16_384
     block_bytes: int = 5 * 1024 * 1024
     log_level: str = "INFO"
-    extra_env: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0.001 <= self.block_time_s <= 3_600:

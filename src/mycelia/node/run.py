@@ -47,10 +47,8 @@ async def _run(config: NodeConfig) -> None:
     await serve(config, stop)
 
 
-async def serve(
-    config: NodeConfig, stop: asyncio.Event, started: asyncio.Future[int] | None = None
-) -> None:
-    """Run a node until `stop` is set. `started` gets the RPC port once block 1 exists."""
+async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
+    """Run a node until `stop` is set."""
     with listening(config.host, config.rpc_port) as listener, _folder(config) as folder:
         child = _RpcChild(listener, config)
         # Started first: it imports on another core while the chain is opened.
@@ -59,7 +57,7 @@ async def serve(
         try:
             is_durable = config.base_path is not None
             store = LmdbStore(folder, archive=config.archive, sync=is_durable)
-            sealer = _sealer(config, folder, store, listener, started)
+            sealer = _sealer(config, folder, store, listener)
             child.serve(sealer)
             await _until_stopped(sealer, child, stop)
         finally:
@@ -91,23 +89,17 @@ def _sealer(
     folder: Path,
     store: LmdbStore,
     listener: socket.socket,
-    started: asyncio.Future[int] | None,
 ) -> Sealer:
     genesis = load_genesis(config.genesis) if config.genesis else development_genesis()
     chain = open_chain(store, genesis, Rules(slot_ms=config.slot_ms))
-    port: int = listener.getsockname()[1]
     log.info(
         "node_started height=%d genesis=0x%s port=%d store=%s version=%s",
         chain.height,
         chain.genesis_hash.hex(),
-        port,
+        listener.getsockname()[1],
         folder,
         __version__,
     )
-
-    def told() -> None:
-        if started is not None and not started.done():
-            started.set_result(port)
 
     def on_sealed(sealing: Sealing) -> None:
         block = sealing.block
@@ -120,12 +112,10 @@ def _sealer(
             sealing.made_ms,
         )
         if block.height == 1:
-            sys.stdout.write("Imported #1\n")  # tools wait for this line
-            sys.stdout.flush()
-        told()
+            _tell_block_1()
 
     if chain.height:
-        told()
+        _tell_block_1()
 
     return Sealer(
         chain,
@@ -144,6 +134,12 @@ def _sealer(
         may_be_told=config.may_be_told,
         on_sealed=on_sealed,
     )
+
+
+def _tell_block_1() -> None:
+    """Print the line that tools wait for."""
+    sys.stdout.write("Imported #1\n")
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager

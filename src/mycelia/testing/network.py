@@ -1,4 +1,4 @@
-"""A live node for tests: the sealer in the test's own process, its RPC in a child, on a free port of this machine."""
+"""A JSON-RPC client for tests that hides nothing of the protocol."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from typing import Any
 import aiohttp
 import orjson
 
-from mycelia.node import NodeConfig, serve
-
-START_S = 20.0
 ANSWER_S = 20.0
 
 
@@ -30,7 +27,7 @@ class RpcFailure(Exception):
 
 @dataclass
 class RpcClient:
-    """One WebSocket to a node, that leaves nothing of the protocol hidden."""
+    """One WebSocket to a node."""
 
     socket: aiohttp.ClientWebSocketResponse
     news: dict[str, asyncio.Queue[Any]] = field(default_factory=dict)
@@ -82,40 +79,11 @@ class RpcClient:
         return orjson.loads(message.data)
 
 
-@dataclass(frozen=True)
-class LiveNode:
-    """A node that runs."""
-
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
-
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[RpcClient]:
-        """A connection of its own."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(self.url, max_msg_size=0) as socket,
-        ):
-            yield RpcClient(socket)
-
-
 @asynccontextmanager
-async def live_node(**config: Any) -> AsyncIterator[LiveNode]:
-    """A development node that keeps nothing, with any field of `NodeConfig` set otherwise."""
-    chosen = {"rpc_port": 0, "block_time_s": 0.25, "may_be_told": True, "log_level": "WARNING"}
-    stop = asyncio.Event()
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(NodeConfig(**{**chosen, **config}), stop, started))
-    try:
-        async with asyncio.timeout(START_S):
-            while not started.done() and not running.done():
-                await asyncio.sleep(0.01)
-        if running.done():
-            running.result()
-        yield LiveNode(started.result())
-    finally:
-        stop.set()
-        await running
+async def rpc_client(url: str) -> AsyncIterator[RpcClient]:
+    """A connection of its own to the node at `url`."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, max_msg_size=0) as socket,
+    ):
+        yield RpcClient(socket)

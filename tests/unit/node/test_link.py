@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import pytest
@@ -34,12 +35,22 @@ class Ends:
     frames: list[tuple[Kind, int, bytes]] = field(default_factory=list)
     news: list[tuple[Kind, int, bytes]] = field(default_factory=list)
     lost: int = 0
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def received(self, count: int = 1) -> list[tuple[Kind, int, bytes]]:
+        return await self._grown(self.frames, count)
+
+    async def told(self, count: int) -> list[tuple[Kind, int, bytes]]:
+        return await self._grown(self.news, count)
+
+    async def _grown(
+        self, frames: list[tuple[Kind, int, bytes]], count: int
+    ) -> list[tuple[Kind, int, bytes]]:
         async with asyncio.timeout(5):
-            while len(self.frames) < count:
-                await asyncio.sleep(0.001)
-        return self.frames
+            while len(frames) < count:
+                self.moved.clear()
+                await self.moved.wait()
+        return frames
 
 
 @pytest.fixture
@@ -47,8 +58,16 @@ async def ends() -> AsyncIterator[Ends]:
     def lost() -> None:
         both.lost += 1
 
-    client = SealerClient(lambda *frame: both.news.append(frame), lost)
-    server = Link(lambda *frame: both.frames.append(frame), lost)
+    def heard(*frame: Any) -> None:
+        both.news.append(frame)
+        both.moved.set()
+
+    def received(*frame: Any) -> None:
+        both.frames.append(frame)
+        both.moved.set()
+
+    client = SealerClient(heard, lost)
+    server = Link(received, lost)
     both = Ends(client, server)
     loop = asyncio.get_running_loop()
     left, right = socket.socketpair()
@@ -57,6 +76,7 @@ async def ends() -> AsyncIterator[Ends]:
     yield both
     client.link.close()
     server.close()
+    await asyncio.sleep(0.01)
 
 
 def test_byte_strings_round_trip() -> None:
@@ -123,10 +143,7 @@ async def test_news_go_to_the_listener_however_they_are_cut(ends: Ends) -> None:
     for byte in frame * 2:
         transport.write(bytes([byte]))
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
-        while len(ends.news) < 2:
-            await asyncio.sleep(0.001)
-    assert ends.news == [(Kind.SEALED, 0, b"payload")] * 2
+    assert await ends.told(2) == [(Kind.SEALED, 0, b"payload")] * 2
 
 
 async def test_a_lost_link_fails_what_waits_and_what_comes_after(ends: Ends) -> None:

@@ -35,7 +35,7 @@ def submit(node: Node, extrinsic: Hex) -> Future[str]:
     return then(node.sealer.submit(extrinsic), lambda _: to_hex(xt.hash))
 
 
-@method("author_submitAndWatchExtrinsic", "author_extrinsicUpdate")
+@method("author_submitAndWatchExtrinsic")
 def submit_and_watch(node: Node, session: Session | None, extrinsic: Hex) -> Future[str]:
     """Let a signed extrinsic wait for a block and tell what becomes of it."""
     session = hub.require(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from mycelia.node.config import BLOCK_TIME_S, FAST_BLOCK_TIME_S, RPC_PORT, NodeC
 from mycelia.node.logs import set_up_logging
 from mycelia.node.replay import replay_folder
 from mycelia.node.run import run_node
-from mycelia.primitives import AppError
+from mycelia.primitives import AppError, Bug
+
+log = logging.getLogger("mycelia.node")
 
 DEFAULT_FOLDER: Final = Path(".mycelia/node")
 
@@ -84,4 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AppError as error:
         sys.stderr.write(f"error[{error.code}]: {error.message}\n  remedy: {error.remedy}\n")
         return 1
+    except Bug as bug:
+        sys.stderr.write(
+            f"bug: {bug}\n  remedy: The state is kept as it was before this block. Keep the folder "
+            "and the log, and report them.\n"
+        )
+        log.critical("bug", exc_info=bug)
+        return 70
     return 0

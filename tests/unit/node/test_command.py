@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mycelia.node.command import DEFAULT_FOLDER, config_of, main
 from mycelia.node.config import NodeConfig
 from mycelia.node.genesis import development_genesis, load_genesis
-from mycelia.node.main import DEFAULT_FOLDER, config_of, main
-from mycelia.primitives import AppError
+from mycelia.primitives import AppError, Bug
 from mycelia.testing.blocks import ALICE, BOB
 
 
@@ -50,6 +50,17 @@ def test_an_error_takes_two_lines_and_a_status(capsys: pytest.CaptureFixture[str
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("error[no_genesis]: ")
     assert second.startswith("  remedy: ")
+
+
+def test_a_bug_stops_the_node_and_says_that_the_state_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(_config: NodeConfig) -> None:
+        raise Bug("issuance is negative, but nothing takes more than there is")
+
+    monkeypatch.setattr("mycelia.node.command.run_node", breaks)
+    assert main(["--dev", "--ephemeral"]) == 70
+    assert "bug: issuance is negative" in capsys.readouterr().err
 
 
 def test_a_slot_is_a_block_time() -> None:

@@ -1,0 +1,137 @@
+"""The sealer's answers to its RPC processes, over links, without processes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+
+from mycelia.chain.header import decode_header
+from mycelia.crypto import blake2_256
+from mycelia.engine import SoloConfig
+from mycelia.node.link import Kind, SealerClient, decode_sealed
+from mycelia.node.sealer import Sealer
+from mycelia.primitives import AppError, InvalidTransaction
+from mycelia.testing.blocks import ALICE, BOB, new_chain, transfer
+from mycelia.txpool import AlreadyImported, Limits, Pool
+
+
+class Desk:
+    """A sealer with one link, and the news that came over it."""
+
+    def __init__(self, *, may_be_told: bool = True) -> None:
+        self.chain = new_chain()
+        self.sealer = Sealer(
+            self.chain,
+            Pool(Limits(count=3)),
+            SoloConfig(interval_ms=None),
+            start_info={"store": "x"},
+            may_be_told=may_be_told,
+            on_sealed=lambda _: None,
+        )
+        self.news: list[tuple[Kind, bytes]] = []
+        self.client = SealerClient(
+            lambda kind, _, payload: self.news.append((kind, payload)), lambda: None
+        )
+
+    async def connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        left, right = socket.socketpair()
+        await loop.create_connection(self.sealer.link, sock=left)
+        await loop.create_connection(lambda: self.client.link, sock=right)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk()
+    await made.connect()
+    yield made
+    made.client.link.close()
+    await asyncio.sleep(0.01)
+
+
+async def test_extrinsics_are_admitted_or_refused_one_by_one(desk: Desk) -> None:
+    good, gap = transfer(desk.chain, ALICE, 0), transfer(desk.chain, BOB, 4)
+    verdicts = await asyncio.gather(
+        *(desk.client.submit(raw) for raw in (good, gap, good, b"\x10junk")),
+        return_exceptions=True,
+    )
+    assert verdicts[:2] == ["ready", "future"]
+    codes = [verdict.code for verdict in verdicts[2:] if isinstance(verdict, InvalidTransaction)]
+    assert codes == [AlreadyImported.code, 1010]
+    assert desk.sealer.counters.refused == 2
+
+
+async def test_the_signature_is_the_rpc_processs_business_once(desk: Desk) -> None:
+    raw = transfer(desk.chain, ALICE, 0)
+    forged = raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]
+    with pytest.raises(InvalidTransaction):
+        desk.sealer.submit(forged, is_verified=False)
+    assert desk.sealer.submit(forged, is_verified=True) == "ready"
+
+
+async def test_news_of_a_block_name_what_it_holds(desk: Desk) -> None:
+    raw = transfer(desk.chain, ALICE, 0)
+    await desk.client.submit(raw)
+    (hash_,) = await desk.client.seal(1)
+    ((kind, payload),) = desk.news
+    assert kind is Kind.SEALED
+    header, included = decode_sealed(payload)
+    assert decode_header(header).hash() == hash_ == desk.chain.head_hash
+    assert included == (blake2_256(raw),)
+
+
+async def test_fates_are_told_in_order(desk: Desk) -> None:
+    future, first = transfer(desk.chain, ALICE, 1), transfer(desk.chain, ALICE, 0)
+    richer = transfer(desk.chain, ALICE, 0, tip=7)
+    for raw in (future, first, richer):
+        await desk.client.submit(raw)
+    await desk.client.stats()
+    fates = [fate for _, payload in desk.news for fate in orjson.loads(payload)]
+    assert fates == [
+        [blake2_256(future).hex(), "ready", None],
+        [blake2_256(first).hex(), "usurped", blake2_256(richer).hex()],
+    ]
+
+
+async def test_questions_are_answered(desk: Desk) -> None:
+    raw = transfer(desk.chain, ALICE, 0)
+    await desk.client.submit(raw)
+    assert await desk.client.next_nonce(ALICE.account) == 1
+    assert await desk.client.next_nonce(BOB.account) == 0
+    assert await desk.client.pending() == [raw]
+    assert await desk.client.start() == {"store": "x"}
+    stats = await desk.client.stats()
+    assert (stats["waiting"], stats["admitted"], stats["height"]) == (1, 1, 0)
+
+
+async def test_an_engine_that_takes_no_orders_says_so() -> None:
+    desk = Desk(may_be_told=False)
+    await desk.connect()
+    with pytest.raises(AppError, match="seals by itself"):
+        await desk.client.seal(1)
+    assert desk.chain.height == 0
+    desk.client.link.close()
+    await asyncio.sleep(0.01)
+
+
+async def test_a_check_that_breaks_is_a_refusal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.chain.runtime, "check", breaks)
+    with pytest.raises(InvalidTransaction):
+        await desk.client.submit(transfer(desk.chain, ALICE, 0))
+    assert "extrinsic_broke_a_check" in caplog.text
+
+
+async def test_a_lost_rpc_process_is_forgotten(desk: Desk) -> None:
+    desk.client.link.close()
+    await asyncio.sleep(0.01)
+    await desk.sealer.solo.seal()
+    assert desk.sealer._links == {}
