@@ -199,9 +199,7 @@ def _batch(signed: list[bytes]) -> bytes:
     return b"[" + b",".join(parts) + b"]"
 
 
-async def _drive(
-    running: Node, people: list[Person], cores: tuple[int, int]
-) -> dict[str, float]:
+async def _drive(running: Node, people: list[Person], cores: tuple[int, int]) -> dict[str, float]:
     """Medians of the runs on one node."""
     runs: list[dict[str, float]] = []
     async with (
@@ -221,9 +219,7 @@ async def _drive(
                 (after - begun) / TRANSFERS * 1e6
                 for after, begun in zip(running.cpu_s(), (sealer_s, rpc_s), strict=True)
             )
-            runs.append(
-                {"per_s": rate, "floor": floor, "sealer_us": sealer_us, "rpc_us": rpc_us}
-            )
+            runs.append({"per_s": rate, "floor": floor, "sealer_us": sealer_us, "rpc_us": rpc_us})
         await _must_have_moved(client)
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 

@@ -27,6 +27,7 @@ from typing import (
     ClassVar,
     Final,
     NewType,
+    Self,
     TypeAlias,
     TypeVar,
     dataclass_transform,
@@ -94,6 +95,15 @@ class Record:
         dataclasses.dataclass(frozen=True)(cls)
         cls.scale_path = path
         cls.tuple_like = tuple_like
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with other values in some fields; a third of the time of `dataclasses.replace`."""
+        fields = vars(self)
+        if not changes.keys() <= fields.keys():
+            raise TypeError(f"{type(self).__name__} has no {sorted(changes.keys() - fields)}.")
+        copy = object.__new__(type(self))
+        vars(copy).update(fields, **changes)
+        return copy
 
 
 @dataclass_transform(frozen_default=True)

@@ -61,9 +61,9 @@ class Constant(Generic[T]):
         raise AttributeError(f"{self.entry} is a constant.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CallSpec:
-    """A dispatchable call as declared."""
+    """A dispatchable call as declared. There is one object per declaration, so identity is equality."""
 
     name: str
     index: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,24 +45,31 @@ class State:
         """Append an event to the block's log."""
         self.told.append(Told(pallet, event, self.phase))
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Transaction:
         """Keep all changes and events of the block inside, or on an exception none."""
-        mark, events = self.journal.mark(), len(self.told)
-        try:
-            yield
-        except BaseException:
-            self.journal.rollback(mark)
-            del self.told[events:]
-            raise
-        self.journal.release(mark)
+        return Transaction(self, keeps=True)
 
-    @contextmanager
-    def read_only(self) -> Iterator[None]:
+    def read_only(self) -> Transaction:
         """Run a view: whatever it changes is undone."""
-        mark, events = self.journal.mark(), len(self.told)
-        try:
-            yield
-        finally:
-            self.journal.rollback(mark)
-            del self.told[events:]
+        return Transaction(self, keeps=False)
+
+
+class Transaction:
+    """A `with` block over a state. A class, since three are opened per extrinsic and a generator takes twice as long."""
+
+    __slots__ = ("_events", "_keeps", "_mark", "_state")
+
+    def __init__(self, state: State, *, keeps: bool) -> None:
+        self._state, self._keeps = state, keeps
+
+    def __enter__(self) -> None:
+        self._mark, self._events = self._state.journal.mark(), len(self._state.told)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: object
+    ) -> None:
+        if kind is None and self._keeps:
+            self._state.journal.release(self._mark)
+        else:
+            self._state.journal.rollback(self._mark)
+            del self._state.told[self._events :]

@@ -44,6 +44,10 @@ Identity: Final = Hasher("Identity", 6, 0, lambda _: b"")
 """For small dense numbers: iteration follows their bytes."""
 
 
+KNOWN_KEYS: Final = 16_384
+"""Raw keys that a map keeps; some 4 MB when full."""
+
+
 class StateAccess(Protocol):
     """What handles need of the state: typed values by raw key."""
 
@@ -196,7 +200,16 @@ class BoundMap(Generic[K, V]):
     """
 
     default: Any
-    __slots__ = ("_only", "default", "hashers", "prefix", "scales", "state", "value_scale")
+    __slots__ = (
+        "_known",
+        "_only",
+        "default",
+        "hashers",
+        "prefix",
+        "scales",
+        "state",
+        "value_scale",
+    )
 
     def __init__(self, state: StateAccess, prefix: bytes, item: Item) -> None:
         self.state, self.prefix = state, prefix
@@ -204,13 +217,23 @@ class BoundMap(Generic[K, V]):
         self.hashers, self.default = item.hashers, item.default
         self.value_scale = scale(item.value)
         self._only = (self.scales[0], self.hashers[0]) if len(self.scales) == 1 else None
+        # Raw keys of byte keys. Numbers are not kept: 1, True and 1.0 are one key to a dict, but not to a codec.
+        self._known: dict[bytes, bytes] = {}
 
     def raw_key(self, key: Any) -> bytes:
         """The storage key of an entry, or of all entries below when fewer keys are given."""
         if self._only is not None:  # one key: most reads of a block come through here
+            is_bytes = type(key) is bytes
+            if is_bytes and (known := self._known.get(key)) is not None:
+                return known
             codec, hasher = self._only
             encoded = codec.encode(key)
-            return self.prefix + hasher.digest(encoded) + encoded
+            raw: bytes = self.prefix + hasher.digest(encoded) + encoded
+            if is_bytes:
+                if len(self._known) >= KNOWN_KEYS:
+                    self._known.clear()
+                self._known[key] = raw
+            return raw
         raw = self.prefix
         for codec, hasher, part in zip(self.scales, self.hashers, key, strict=False):
             encoded = codec.encode(part)

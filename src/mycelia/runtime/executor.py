@@ -14,7 +14,7 @@ from typing import Any, Final
 from mycelia.codec import U32, U64, scale
 from mycelia.codec.scale import Tuple
 from mycelia.crypto import verify
-from mycelia.frame import NONE, Call, Origin, State, ViewSpec
+from mycelia.frame import NONE, Call, CallSpec, Origin, State, ViewSpec
 from mycelia.frame import dispatch as d
 from mycelia.frame.state import Journal
 from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
@@ -117,22 +117,23 @@ class Runtime:
         """Check nonce and fee against this state; a nonce ahead of the account's is fine for the pool."""
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
+        expected, _ = self._judged(xt, xt.signer)
         height = self.pallets.system.number
         # An era that is over can't be seen here: the same phase comes round again. The signature covers the
         # hash of the block it began with, so `verify` refuses it, and the pool drops it after `longevity`.
         longevity = xt.era.death(height) - height if xt.era.period else _IMMORTAL
-        expected = self.pallets.system.nonce_of(xt.signer)
-        if xt.nonce < expected:
-            raise StaleNonce(expected, xt.nonce)
-        fee = self._fee_of(xt)
-        if not self.pallets.payment.can_pay(xt.signer, Tao(fee + xt.tip)):
-            raise CannotPay
         return Validity(xt.signer, xt.nonce, expected, xt.tip, longevity)
 
-    def _fee_of(self, xt: Extrinsic) -> Tao:
-        if not xt.call.spec.pays:
-            return Tao(0)
-        return self.pallets.payment.total_fee(xt.call.spec.weight, len(xt.raw))
+    def _judged(self, xt: Extrinsic, signer: AccountId) -> tuple[int, Tao]:
+        """The account's nonce, which the extrinsic's is not below, and the fee, which the account can pay."""
+        expected = self.pallets.system.nonce_of(signer)
+        if xt.nonce < expected:
+            raise StaleNonce(expected, xt.nonce)
+        spec = xt.call.spec
+        fee = self.pallets.payment.total_fee(spec.weight, len(xt.raw)) if spec.pays else Tao(0)
+        if not self.pallets.payment.can_pay(signer, Tao(fee + xt.tip)):
+            raise CannotPay
+        return expected, fee
 
     # --- blocks ---
 
@@ -153,7 +154,8 @@ class Runtime:
     def apply(self, xt: Extrinsic) -> bool:
         """Apply an extrinsic; whether its call succeeded. `InvalidTransaction` leaves everything as it was."""
         self.state.phase = ApplyExtrinsic(U32(self._applied))
-        succeeded = self._apply_bare(xt) if xt.signer is None else self._apply_signed(xt)
+        signer = xt.signer
+        succeeded = self._apply_bare(xt) if signer is None else self._apply_signed(xt, signer)
         self._applied += 1
         return succeeded
 
@@ -166,20 +168,19 @@ class Runtime:
         self._tell_end(xt, None)
         return True
 
-    def _apply_signed(self, xt: Extrinsic) -> bool:
-        validity = self.check(xt)
-        if xt.nonce > validity.account_nonce:
-            raise FutureNonce(validity.account_nonce, xt.nonce)
-        fee = self._fee_of(xt)
-        self.pallets.system.use_nonce(validity.sender)
-        self.pallets.payment.charge(validity.sender, fee, xt.tip)
+    def _apply_signed(self, xt: Extrinsic, signer: AccountId) -> bool:
+        expected, fee = self._judged(xt, signer)
+        if xt.nonce > expected:
+            raise FutureNonce(expected, xt.nonce)
+        self.pallets.system.use_nonce(signer)
+        self.pallets.payment.charge(signer, fee, xt.tip)
         failure: DispatchError | None = None
         try:
             with self.state.transaction():
-                self._make(xt.call, Origin(xt.signer))
+                self._make(xt.call, Origin(signer))
         except DispatchError as error:
             failure = error
-        self.pallets.payment.tell(validity.sender, fee, xt.tip)
+        self.pallets.payment.tell(signer, fee, xt.tip)
         self._tell_end(xt, failure)
         return failure is None
 
@@ -196,15 +197,7 @@ class Runtime:
         call.spec.function(self.pallets.owner_of(call.spec), origin, **call.args)
 
     def _tell_end(self, xt: Extrinsic, failure: DispatchError | None) -> None:
-        spec = xt.call.spec
-        kind = (
-            d.Mandatory()
-            if xt.signer is None
-            else d.Operational()
-            if spec.operational
-            else d.Normal()
-        )
-        info = d.DispatchInfo(spec.weight, kind, d.PaysYes() if spec.pays else d.PaysNo())
+        info = _dispatch_info(xt.call.spec, is_inherent=xt.signer is None)
         event = (
             ExtrinsicSuccess(info)
             if failure is None
@@ -228,6 +221,14 @@ class Runtime:
         """The first extrinsic of a block: its time."""
         call = COMPOSITION.call_scale.build("Timestamp", "set", now=U64(now_ms))
         return bare_extrinsic(call, COMPOSITION.call_scale)
+
+
+@cache
+def _dispatch_info(spec: CallSpec, *, is_inherent: bool) -> d.DispatchInfo:
+    """What result events say of a call's cost: the same for every extrinsic with it."""
+    by_spec = d.Operational() if spec.operational else d.Normal()
+    kind = d.Mandatory() if is_inherent else by_spec
+    return d.DispatchInfo(spec.weight, kind, d.PaysYes() if spec.pays else d.PaysNo())
 
 
 @cache

@@ -25,6 +25,7 @@ BARE: Final = 0x04
 MAX_EXTRINSIC_BYTES: Final = 5 * 1024 * 1024
 _HASHED_ABOVE_BYTES: Final = 256
 _SIGNATURE_BYTES: Final = 64
+_LAST_SCHEME: Final = max(Scheme)
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _take_signed(raw: bytes, at: int) -> tuple[dict[str, Any], int]:
     address, at = _ADDRESS.take(raw, at)
     if not isinstance(address, AccountAddress):
         raise DecodeError("the signer must be given as an account id.")
-    if at + 1 + _SIGNATURE_BYTES > len(raw) or raw[at] > max(Scheme):
+    if at + 1 + _SIGNATURE_BYTES > len(raw) or raw[at] > _LAST_SCHEME:
         raise DecodeError("the signature must be ed25519 or sr25519.")
     scheme = Scheme(raw[at])
     signature = raw[at + 1 : at + 1 + _SIGNATURE_BYTES]

@@ -86,10 +86,9 @@ class MemoryStore:
     def _prune(self, floor: int) -> None:
         for height in range(self._floor, floor + 1):
             for key in self._changed.pop(height, ()):
-                kept = [entry for entry in self._before[key] if entry[0] > height]
-                if kept:
-                    self._before[key] = kept
-                else:
+                entries = self._before[key]
+                del entries[0]  # heights ascend, and lower ones went before
+                if not entries:
                     del self._before[key]
         self._floor = floor
 
@@ -98,9 +97,10 @@ class MemoryStore:
         if height == BEFORE_GENESIS:
             return None
         if height < self._head:
-            for changed, before in self._before.get(key, ()):
-                if changed > height:
-                    return before
+            entries = self._before.get(key, ())
+            at = bisect_right(entries, height, key=lambda entry: entry[0])
+            if at < len(entries):
+                return entries[at][1]
         return self._values.get(key)
 
     def _keys(self, prefix: bytes, after: bytes | None, height: int) -> list[bytes]:

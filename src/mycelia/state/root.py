@@ -16,6 +16,7 @@ item (so that two nodes that disagree can name where), and an item without keys 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from typing import Final
@@ -44,16 +45,20 @@ def item_of(key: bytes) -> bytes:
     return key[:ITEM_BYTES]
 
 
+def _expansion(key: bytes, value: bytes) -> bytes:
+    """The lanes of one element, as bytes."""
+    element = b"%b%b%b" % (len(key).to_bytes(4, "little"), key, value)
+    return blake3(element, key=_DOMAIN).digest(ACCUMULATOR_BYTES)
+
+
 def _expanded(elements: Iterable[tuple[bytes, bytes]]) -> Lanes:
     """Sum of the expansions of (key, value) pairs."""
     total = np.zeros(LANES, _LANE)
     rest: Iterator[tuple[bytes, bytes]] = iter(elements)
-    while lanes := [
-        blake3(b"%b%b%b" % (len(key).to_bytes(4, "little"), key, value), key=_DOMAIN).digest(
-            ACCUMULATOR_BYTES
-        )
-        for key, value in islice(rest, _BATCH)
-    ]:
+    while lanes := [_expansion(key, value) for key, value in islice(rest, _BATCH)]:
+        if len(lanes) == 1:  # most items change in one key
+            total += np.frombuffer(lanes[0], _LANE)
+            continue
         rows = np.frombuffer(b"".join(lanes), _LANE).reshape(-1, LANES)
         total += np.add.reduce(rows, axis=0, dtype=_LANE)
     return total
@@ -76,16 +81,17 @@ def _lanes_of(accumulator: bytes) -> Lanes:
     return np.frombuffer(accumulator, _LANE)
 
 
+@lru_cache(maxsize=1024)  # asked for three times per block: for the header, and by whoever adopts
 def digest_of(accumulator: bytes) -> bytes:
     """Give what the root hashes in place of an accumulator."""
     return blake3(accumulator).digest()
 
 
 def _root_of(digests: Mapping[bytes, bytes]) -> bytes:
-    root = blake2b(digest_size=32, person=b"mycelia root v1")
-    for prefix in sorted(digests):
-        root.update(len(prefix).to_bytes(1, "little") + prefix + digests[prefix])
-    return root.digest()
+    parts = b"".join(
+        [b"%c%b%b" % (len(prefix), prefix, digests[prefix]) for prefix in sorted(digests)]
+    )
+    return blake2b(parts, digest_size=32, person=b"mycelia root v1").digest()
 
 
 def state_root(accumulators: Mapping[bytes, bytes]) -> bytes:

@@ -169,14 +169,14 @@ class Balances(Pallet, name="Balances"):
         free = self.free_balance(source)
         if free < value:
             raise TokenError("FundsUnavailable")
-        left = free - value
+        left = Tao(free - value)
         if source != dest:
             if left < EXISTENTIAL_DEPOSIT_RAO and keep_alive:
                 raise TokenError("NotExpendable")
             if value < EXISTENTIAL_DEPOSIT_RAO and not self.free_balance(dest):
                 raise TokenError("BelowMinimum")
             # CHANGE
-            self._take(source, value)
+            self._leave(source, left)
             self._give(dest, value)
         # TELL
         self.deposit(Transfer(source, dest, value))
@@ -187,9 +187,10 @@ class Balances(Pallet, name="Balances"):
         `InsufficientBalance` when the account can't pay; the caller books where the money went.
         """
         kept = EXISTENTIAL_DEPOSIT_RAO if keep_alive else 0
-        ensure(self.free_balance(who) >= amount + kept, InsufficientBalance)
+        free = self.free_balance(who)
+        ensure(free >= amount + kept, InsufficientBalance)
         self.total_issuance = Tao(self.total_issuance - amount)
-        self._take(who, amount)
+        self._leave(who, Tao(free - amount))
         self.deposit(Withdraw(who, amount))
 
     def credit(self, who: AccountId, amount: Tao) -> None:
@@ -205,8 +206,8 @@ class Balances(Pallet, name="Balances"):
         self._give(who, amount)
         self.deposit(Deposit(who, amount))
 
-    def _take(self, who: AccountId, amount: Tao) -> None:
-        left = Tao(self.free_balance(who) - amount)
+    def _leave(self, who: AccountId, left: Tao) -> None:
+        """Leave an account with a balance, or without any where that would be dust."""
         if 0 < left < EXISTENTIAL_DEPOSIT_RAO:
             self.total_issuance = Tao(self.total_issuance - left)
             self.deposit(DustLost(who, left))

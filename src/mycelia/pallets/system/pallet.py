@@ -5,8 +5,6 @@ Terms: *provider*, *consumer* - reference counts as clients see them: an account
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mycelia.codec import H256, U32, U64
 from mycelia.frame import (
     Blake2_128Concat,
@@ -132,8 +130,7 @@ class System(Pallet, name="System"):
         if free and not info.providers:
             self.deposit(NewAccount(who))
         if free:
-            info = replace(info, providers=U32(1), data=replace(info.data, free=free))
-            self.account[who] = info
+            self.account[who] = info.but(providers=U32(1), data=info.data.but(free=free))
         elif info.providers:
             del self.account[who]
             self.deposit(KilledAccount(who))
@@ -145,7 +142,7 @@ class System(Pallet, name="System"):
     def use_nonce(self, who: AccountId) -> None:
         """Count one more extrinsic of an account."""
         info = self.account[who]
-        self.account[who] = replace(info, nonce=U32(info.nonce + 1))
+        self.account[who] = info.but(nonce=U32(info.nonce + 1))
 
     def now(self) -> BlockNumber:
         """Height of the current block."""

@@ -19,6 +19,14 @@ BASE_WEIGHT = 108_157_000
 """Picoseconds that every extrinsic costs before its call runs."""
 
 
+def _weight_fee(picoseconds: int) -> Tao:
+    """Fee for time on the reference machine, in rao, rounded down."""
+    return Tao(picoseconds * WEIGHT_FEE_PPB // 10**9)
+
+
+_BASE_FEE_RAO = _weight_fee(BASE_WEIGHT)
+
+
 class Currency(Protocol):
     """Where fees come from."""
 
@@ -95,14 +103,14 @@ class TransactionPayment(Pallet, name="TransactionPayment"):
 
     def fee(self, weight: Weight, length_bytes: int) -> InclusionFee:
         """The fee of an extrinsic by its parts, each rounded down."""
-        base = BASE_WEIGHT * WEIGHT_FEE_PPB // 10**9
-        by_weight = weight.ref_time * WEIGHT_FEE_PPB // 10**9
-        return InclusionFee(Tao(base), Tao(length_bytes * BYTE_FEE_RAO), Tao(by_weight))
+        by_length = Tao(length_bytes * BYTE_FEE_RAO)
+        return InclusionFee(_weight_fee(BASE_WEIGHT), by_length, _weight_fee(weight.ref_time))
 
     def total_fee(self, weight: Weight, length_bytes: int) -> Tao:
         """The whole fee of an extrinsic without tip, in rao."""
-        parts = self.fee(weight, length_bytes)
-        return Tao(parts.base_fee + parts.len_fee + parts.adjusted_weight_fee)
+        # Added here, not from the parts: every extrinsic comes by twice.
+        by_weight = _BASE_FEE_RAO + _weight_fee(weight.ref_time)
+        return Tao(by_weight + length_bytes * BYTE_FEE_RAO)
 
     def can_pay(self, who: AccountId, amount: Tao) -> bool:
         """Whether an account can pay a fee."""
