@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mycelia.chain import Block, Budget, Chain, Draft
-from mycelia.primitives import InvalidTransaction
+from mycelia.primitives import AccountId, InvalidTransaction
 from mycelia.primitives.errors import ExhaustsResources
 from mycelia.runtime import Extrinsic
 from mycelia.txpool import Pool
@@ -130,15 +130,20 @@ class Solo:
         slice_ends = time.perf_counter() + _SLICE_S
         hashes: list[bytes] = []
         rejected = 0
+        passed_over: set[AccountId] = set()
         for entry in self._pool.ready():
-            if not draft.fits(len(entry.xt.raw)):
-                if draft.is_full:
-                    break
+            if draft.is_full:
+                break
+            if entry.sender in passed_over:
                 continue
-            if self._take(draft, entry.xt):
+            if not draft.fits(len(entry.xt.raw)):
+                passed_over.add(entry.sender)  # what follows it would leave a gap
+            elif self._take(draft, entry.xt):
                 hashes.append(entry.xt.hash)
+            elif entry.xt.hash in self._pool:
+                passed_over.add(entry.sender)
             else:
-                rejected += entry.xt.hash not in self._pool
+                rejected += 1
             now = time.perf_counter()
             if now >= ends:
                 break

@@ -32,6 +32,8 @@ _LIVED_S: Final = 30.0
 """An RPC process that lived this long is started again at once."""
 _STOP_S: Final = 1.5
 _BACKLOG: Final = 512
+_INHERENT_BYTES: Final = 64
+"""More than the time of a block takes."""
 
 
 def run_node(config: NodeConfig) -> None:
@@ -70,7 +72,11 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
 async def _until_stopped(sealer: Sealer, child: _RpcChild, stop: asyncio.Event) -> None:
     """Run engine and supervisor; whichever fails takes the node down with its error."""
     stopping = asyncio.create_task(stop.wait())
-    work = [asyncio.create_task(sealer.solo.run()), asyncio.create_task(child.supervise(sealer))]
+    work = [
+        asyncio.create_task(sealer.solo.run()),
+        asyncio.create_task(sealer.obey()),
+        asyncio.create_task(child.supervise(sealer)),
+    ]
     try:
         pending = set(work)
         while not stopping.done():
@@ -119,7 +125,12 @@ def _sealer(
 
     return Sealer(
         chain,
-        Pool(Limits(count=config.pool_extrinsics), height=chain.height),
+        Pool(
+            Limits(
+                count=config.pool_extrinsics, extrinsic_bytes=config.block_bytes - _INHERENT_BYTES
+            ),
+            height=chain.height,
+        ),
         SoloConfig(
             interval_ms=None if config.is_manual else config.slot_ms,
             budget=Budget(size_bytes=config.block_bytes, time_ms=config.build_ms),

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -31,6 +31,12 @@ from mycelia.runtime import Extrinsic
 from mycelia.txpool import AlreadyImported, Pool, Status
 
 log = logging.getLogger("mycelia.node")
+
+SEALS_BY_ITSELF: Final = AppError(
+    "seals_by_itself",
+    "This node seals by itself.",
+    "Start it with --dev to have blocks sealed on demand.",
+)
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Sealer:
         self._start_info = start_info
         self._may_be_told = may_be_told
         self._on_sealed = on_sealed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._orders: asyncio.Queue[tuple[Link, int, int]] = asyncio.Queue()
 
     def link(self) -> Link:
         """A new end for an RPC process, to be connected by the caller."""
@@ -88,6 +94,13 @@ class Sealer:
         status = self._pool.add(xt, validity, validity.account_nonce)
         self.counters.admitted += 1
         return status
+
+    async def obey(self) -> None:
+        """Seal what RPC clients order, one order after the other, until cancelled."""
+        while True:
+            link, ticket, blocks = await self._orders.get()
+            hashes = await self.solo.seal(blocks)
+            link.send(Kind.RESULT, ticket, orjson.dumps([[h.hex() for h in hashes], None]))
 
     def next_nonce(self, who: AccountId) -> int:
         """The account's nonce after everything that waits."""
@@ -135,12 +148,13 @@ class Sealer:
             self._tell_fates()
         elif kind is Kind.CALL:
             name, argument = orjson.loads(payload)
-            if name == "seal":
-                task = asyncio.create_task(self._seal(link, ticket, argument))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            else:
+            if name != "seal":
                 link.send(Kind.RESULT, ticket, orjson.dumps([self._answer(name, argument), None]))
+            elif self._may_be_told:
+                self._orders.put_nowait((link, ticket, argument))
+            else:
+                refusal = [SEALS_BY_ITSELF.code, SEALS_BY_ITSELF.message, SEALS_BY_ITSELF.remedy]
+                link.send(Kind.RESULT, ticket, orjson.dumps([None, refusal]))
 
     def _verdict(self, raw: bytes) -> bytes:
         try:
@@ -164,16 +178,3 @@ class Sealer:
                 return self._start_info
             case _:
                 return self.stats()
-
-    async def _seal(self, link: Link, ticket: int, blocks: int) -> None:
-        if not self._may_be_told:
-            error = AppError(
-                "seals_by_itself",
-                "This node seals by itself.",
-                "Start it with --dev to have blocks sealed on demand.",
-            )
-            refusal = [error.code, error.message, error.remedy]
-            link.send(Kind.RESULT, ticket, orjson.dumps([None, refusal]))
-            return
-        hashes = await self.solo.seal(blocks)
-        link.send(Kind.RESULT, ticket, orjson.dumps([[h.hex() for h in hashes], None]))

@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from mycelia.primitives import AccountId
+from mycelia.primitives.errors import ExhaustsResources
 from mycelia.txpool.errors import AlreadyImported, PoolFull, PriorityTooLow
 
 Status = Literal["ready", "future", "usurped", "dropped", "invalid"]
@@ -74,6 +75,8 @@ class Limits:
 
     count: int = 16_384
     bytes: int = 32 * 1024 * 1024
+    extrinsic_bytes: int = 5 * 1024 * 1024
+    """Of one extrinsic; what no block has room for must not wait for one."""
     per_sender: int = 4_096
     future_per_sender: int = 64
     stay_blocks: int = 4_096
@@ -125,10 +128,13 @@ class Pool(Generic[X]):
         """Let an extrinsic wait; tells whether it is ready or future.
 
         Raises:
-            AlreadyImported, PriorityTooLow, PoolFull: it may not; nothing has changed then.
+            AlreadyImported, ExhaustsResources, PriorityTooLow, PoolFull: it may not; nothing has
+                changed then.
         """
         if xt.hash in self._by_hash:
             raise AlreadyImported(xt.hash)
+        if len(xt.raw) > self.limits.extrinsic_bytes:
+            raise ExhaustsResources
         line = self._lines.get(terms.sender) or _Line(account_nonce, account_nonce)
         rival = line.by_nonce.get(terms.nonce)
         if rival is not None and rival.priority >= terms.priority:

@@ -9,9 +9,10 @@ import pytest
 from mycelia.chain import Budget, Chain
 from mycelia.engine import Sealing, Solo, SoloConfig
 from mycelia.frame import Call, Origin
+from mycelia.primitives.errors import ExhaustsResources
 from mycelia.runtime import Extrinsic
 from mycelia.testing.blocks import ALICE, BOB, RICH, SLOT_MS, new_chain, transfer
-from mycelia.testing.oracle import Person
+from mycelia.testing.oracle import Person, compose
 from mycelia.txpool import Pool
 
 
@@ -108,6 +109,37 @@ async def test_what_became_invalid_while_it_waited_leaves_the_pool() -> None:
     assert sealing.hashes == (emptied,)
     assert sealing.rejected == 1
     assert len(bench.pool) == 0
+
+
+async def test_what_does_not_fit_waits_with_all_that_follows_it() -> None:
+    bench = Bench(SoloConfig(interval_ms=None, budget=Budget(size_bytes=200)))
+    call = compose("System", "remark", remark=b"x" * 300)
+    big = ALICE.sign(call, nonce=0, genesis_hash=bench.chain.genesis_hash)
+    xt, validity = bench.chain.check(big)
+    bench.pool.add(xt, validity, 0)
+    follower = bench.submit(ALICE, 1)
+    small = bench.submit(BOB, 0)
+    await bench.solo.seal()
+    assert bench.sealed[0].hashes == (small,)
+    assert {xt.hash, follower} == {entry.xt.hash for entry in bench.pool.entries()}
+
+
+async def test_what_exhausts_the_block_waits_with_all_that_follows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.submit(ALICE, 0)
+    bench.submit(ALICE, 1)
+
+    def full(_draft: object, _xt: object) -> None:
+        raise ExhaustsResources
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mycelia.chain.Draft.add", full)
+        await bench.solo.seal()
+    assert len(bench.pool) == 2
+    await bench.solo.seal()
+    assert len(bench.sealed[1].hashes) == 2
 
 
 async def test_an_extrinsic_that_breaks_a_rule_is_dropped_and_the_rest_goes_in(

@@ -14,7 +14,7 @@ from mycelia.crypto import blake2_256
 from mycelia.engine import SoloConfig
 from mycelia.node.link import Kind, SealerClient, decode_sealed
 from mycelia.node.sealer import Sealer
-from mycelia.primitives import AppError, InvalidTransaction
+from mycelia.primitives import AppError, Bug, InvalidTransaction
 from mycelia.testing.blocks import ALICE, BOB, new_chain, transfer
 from mycelia.txpool import AlreadyImported, Limits, Pool
 
@@ -42,6 +42,12 @@ class Desk:
         left, right = socket.socketpair()
         await loop.create_connection(self.sealer.link, sock=left)
         await loop.create_connection(lambda: self.client.link, sock=right)
+        self.obeying = asyncio.create_task(self.sealer.obey())
+
+    async def close(self) -> None:
+        self.obeying.cancel()
+        self.client.link.close()
+        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -49,8 +55,7 @@ async def desk() -> AsyncIterator[Desk]:
     made = Desk()
     await made.connect()
     yield made
-    made.client.link.close()
-    await asyncio.sleep(0.01)
+    await made.close()
 
 
 async def test_extrinsics_are_admitted_or_refused_one_by_one(desk: Desk) -> None:
@@ -114,8 +119,7 @@ async def test_an_engine_that_takes_no_orders_says_so() -> None:
     with pytest.raises(AppError, match="seals by itself"):
         await desk.client.seal(1)
     assert desk.chain.height == 0
-    desk.client.link.close()
-    await asyncio.sleep(0.01)
+    await desk.close()
 
 
 async def test_a_check_that_breaks_is_a_refusal(
@@ -128,6 +132,19 @@ async def test_a_check_that_breaks_is_a_refusal(
     with pytest.raises(InvalidTransaction):
         await desk.client.submit(transfer(desk.chain, ALICE, 0))
     assert "extrinsic_broke_a_check" in caplog.text
+
+
+async def test_a_seal_that_fails_fails_the_node_not_only_the_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise Bug("a commit failed")
+
+    monkeypatch.setattr(desk.chain, "commit", breaks)
+    order = desk.client.seal(1)
+    with pytest.raises(Bug):
+        await desk.obeying
+    assert not order.done()
 
 
 async def test_a_lost_rpc_process_is_forgotten(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import pytest
 
 from mycelia.primitives import AccountId
+from mycelia.primitives.errors import ExhaustsResources
 from mycelia.txpool import AlreadyImported, Change, Limits, Pool, PoolFull, PriorityTooLow
 
 ALICE, BOB = AccountId(b"a" * 32), AccountId(b"b" * 32)
@@ -164,6 +165,12 @@ def test_bytes_are_bounded_and_given_back() -> None:
     pool.included([first], 1)
     put(pool, ALICE, 2)
     assert pool.size_bytes == 80
+
+
+def test_what_no_block_has_room_for_may_not_wait() -> None:
+    pool: Pool[Xt] = Pool(Limits(extrinsic_bytes=39))
+    with pytest.raises(ExhaustsResources):
+        put(pool, ALICE, 0)
 
 
 def test_one_sender_has_a_share_and_a_smaller_one_of_the_future() -> None:
