@@ -126,12 +126,16 @@ class Ledger:
         ).fetchone()
         return bytes(row[0]) if row else None
 
-    def add_weights(self, subnet: str, height: int, weights: Mapping[int, float]) -> None:
+    def last_sample(self, subnet: str) -> int:
+        """Id of the newest sample; 0 without any."""
+        row = self._db.execute("SELECT max(id) FROM samples WHERE subnet = ?", (subnet,))
+        return int(row.fetchone()[0] or 0)
+
+    def add_weights(self, subnet: str, taken: SetWeights) -> None:
         """Record a weight vector together with the last sample it rests on."""
         self._db.execute(
-            "INSERT INTO weights SELECT NULL, ?, ?, coalesce(max(id), 0), ? FROM samples"
-            " WHERE subnet = ?",
-            (subnet, height, json.dumps(weights), subnet),
+            "INSERT INTO weights VALUES (NULL, ?, ?, ?, ?)",
+            (subnet, taken.height, taken.last_sample, json.dumps(dict(taken.weights))),
         )
 
     def weights(self, subnet: str) -> list[SetWeights]:

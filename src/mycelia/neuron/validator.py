@@ -16,7 +16,7 @@ from typing import Any
 from mycelia.neuron.book import Standing, WeightPolicy, current, record, weigh
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
-from mycelia.neuron.ledger import Ledger
+from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
 from mycelia.neuron.sampler import Caller, Round, Sampler
 from mycelia.neuron.subnet import Subnet
@@ -178,7 +178,9 @@ class Validator:
             if weights is None:
                 await asyncio.sleep(_FOLLOW_S / 4)
                 continue
-            height, number = (seat.graph.height if seat.graph else 0), seat.round
+            # Noted before the chain is asked: rounds go on meanwhile.
+            number, last_sample = seat.round, self._ledger.last_sample(seat.subnet.name)
+            height = seat.graph.height if seat.graph else 0
             try:
                 await self._chain.set_weights(seat.netuid, weights)
             except (ChainAway, CallFailed) as error:
@@ -188,7 +190,7 @@ class Validator:
                 continue
             pause_s = self._config.retry_s
             seat.weights_height, seat.weighed_round = height, number
-            self._ledger.add_weights(seat.subnet.name, height, weights)
+            self._ledger.add_weights(seat.subnet.name, SetWeights(height, last_sample, weights))
             self._log.emit(
                 "weights", subnet=seat.subnet.name, height=height, round=number, weights=weights
             )

@@ -102,6 +102,8 @@ class MemoryChain:
     weights: list[dict[int, float]] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
     attempts: int = 0
+    set_s: float = 0.0
+    """How long setting weights takes."""
 
     async def height(self) -> int:
         return self.graph.height
@@ -112,6 +114,7 @@ class MemoryChain:
 
     async def set_weights(self, netuid: int, weights: Mapping[int, float]) -> None:
         self.attempts += 1
+        await asyncio.sleep(self.set_s)
         self._answer()
         if self.refusals:
             raise CallFailed(self.refusals.pop(0), "refused", "")

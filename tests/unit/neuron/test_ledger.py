@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from mycelia.neuron.book import Identity, Sample, Verdict, current, replayed, weigh
-from mycelia.neuron.ledger import Ledger, LedgerError
+from mycelia.neuron.ledger import Ledger, LedgerError, SetWeights
 
 ALICE, BOB = Identity(1, "alice", 5), Identity(2, "bob", 6)
 SAMPLES = [
@@ -33,9 +33,9 @@ def test_rounds_survive_a_restart(path):
 def test_weights_can_be_recomputed_from_the_samples_they_rest_on(path):
     ledger = Ledger(path)
     ledger.add_round("text", 1, b"a", 7, SAMPLES)
-    weights = weigh(ledger.book("text"))
-    ledger.add_weights("text", 8, weights)
+    weights, last = weigh(ledger.book("text")), ledger.last_sample("text")
     ledger.add_round("text", 2, b"b", 9, [Sample(ALICE, 2, Verdict.SCORED, 0.1)])
+    ledger.add_weights("text", SetWeights(8, last, weights))
     (taken,) = ledger.weights("text")
     assert taken.height == 8
     book = replayed(ledger.samples("text", up_to=taken.last_sample))

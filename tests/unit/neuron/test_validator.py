@@ -227,6 +227,18 @@ async def test_weights_follow_quality_and_can_be_replayed(tmp_path):
     assert len(seeds) == len(set(seeds)) >= 1
 
 
+async def test_rounds_that_end_while_weights_are_sent_are_not_part_of_them(tmp_path):
+    async with miners(honest, sloppy) as found:
+        memory = MemoryChain(metagraph(me(), *found), set_s=0.3)
+        async with validating(memory, tmp_path) as (seat, ledger):
+            await eventually(lambda: ledger.weights("sum"))
+            (taken, *_) = ledger.weights("sum")
+            assert seat.round > 1
+            book = replayed(ledger.samples("sum", up_to=taken.last_sample))
+    assert {standing.samples for standing in book.values()} == {1}
+    assert weigh(book) == taken.weights
+
+
 async def test_no_permit_no_samples_no_weights(tmp_path):
     async with miners(honest) as found:
         memory = MemoryChain(metagraph(me(permit=False), *found))

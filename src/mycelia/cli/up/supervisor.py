@@ -46,7 +46,7 @@ class Patience:
     longest_pause_s: float = 10.0
     healthy_s: float = 20.0
     """A process that lived this long failed by chance: the count starts anew."""
-    attempts: int = 6
+    attempts: int = 5
     """Short lives in a row before it is given up."""
 
 

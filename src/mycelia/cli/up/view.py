@@ -16,7 +16,7 @@ from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 _COLOURS = {"honest": "green", "cheat": "red", "validator": "cyan", "owner": "dim"}
 
 
-def picture(snapshot: Snapshot, plan: Plan, message: str = "") -> RenderableType:
+def picture(snapshot: Snapshot, plan: Plan) -> RenderableType:
     """Everything on one screen."""
     head = Text.assemble(
         ("mycelia ", "bold"),
@@ -25,12 +25,9 @@ def picture(snapshot: Snapshot, plan: Plan, message: str = "") -> RenderableType
     )
     if snapshot.restarts:
         head.append(f"   restarts {snapshot.restarts}", "yellow")
-    foot = Text(message, "dim") if message else Text()
+    # On top, since a low terminal cuts the picture off at the bottom.
     return Group(
-        head,
-        *(_table(subnet) for subnet in snapshot.subnets),
-        Text(curl_line(plan), "bold"),
-        foot,
+        head, Text(curl_line(plan), "dim"), *(_table(subnet) for subnet in snapshot.subnets)
     )
 
 

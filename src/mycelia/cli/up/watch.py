@@ -42,6 +42,7 @@ class SubnetState:
     blocks_to_epoch: int
     alpha_emission_rao: int
     tao_emission_rao: int
+    """Per block: what is put into the pool, and what buys alpha from it."""
     alpha_price: float
     paid_epochs: int
     rows: tuple[Row, ...]
@@ -91,17 +92,22 @@ class Watch:
 
     async def look(self) -> Snapshot:
         """The network now. Raises ChainAway while the node does not answer."""
-        issued, *graphs = await asyncio.gather(
+        netuids = [self.netuids[subnet.name] for subnet in self.plan.subnets]
+        bought = ("SubtensorModule", "SubnetExcessTao")
+        issued, excess, *graphs = await asyncio.gather(
             self.chain.ask(lambda client: client.query(("Balances", "TotalIssuance"))),
-            *(self.chain.metagraph(self.netuids[subnet.name]) for subnet in self.plan.subnets),
+            self.chain.ask(
+                lambda client: client.query_batch(bought, [[netuid] for netuid in netuids])
+            ),
+            *(self.chain.metagraph(netuid) for netuid in netuids),
         )
         statuses = {
             name: read_status(self.plan.folder.status(name)) or {}
             for name in (*VALIDATORS, *(miner.name for miner in self.plan.miners))
         }
         states = tuple(
-            self._subnet(subnet, graph, statuses)
-            for subnet, graph in zip(self.plan.subnets, graphs, strict=True)
+            self._subnet(subnet, graph, int(tao or 0), statuses)
+            for subnet, graph, tao in zip(self.plan.subnets, graphs, excess, strict=True)
         )
         return Snapshot(
             height=max((graph.height for graph in graphs), default=0),
@@ -111,7 +117,11 @@ class Watch:
         )
 
     def _subnet(
-        self, plan: SubnetPlan, graph: Metagraph, statuses: Mapping[str, Mapping[str, Any]]
+        self,
+        plan: SubnetPlan,
+        graph: Metagraph,
+        excess_rao: int,
+        statuses: Mapping[str, Mapping[str, Any]],
     ) -> SubnetState:
         epochs = self._epochs.setdefault(plan.name, _Epochs())
         epochs.see(graph)
@@ -123,7 +133,7 @@ class Watch:
             tempo_blocks=graph.tempo_blocks,
             blocks_to_epoch=max(0, graph.last_step + graph.tempo_blocks - graph.height),
             alpha_emission_rao=graph.alpha_emission_rao,
-            tao_emission_rao=graph.tao_emission_rao,
+            tao_emission_rao=graph.tao_emission_rao + excess_rao,
             alpha_price=graph.alpha_price,
             paid_epochs=epochs.paid,
             rows=tuple(

@@ -1,0 +1,119 @@
+"""The whole network as the README promises it: both subnets, ten epochs, a streamed answer."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+import urllib.request
+
+import pytest
+
+from mycelia.neuron.chain import Chain, sdk_environment
+from tests.e2e.up import Up
+
+pytestmark = [pytest.mark.slow, pytest.mark.net, pytest.mark.timeout(500)]
+
+HONEST = {
+    "text": ("text-honest-a", "text-honest-b", "text-honest-c"),
+    "vision": ("vision-honest-a", "vision-honest-b", "vision-honest-c"),
+}
+CHEATS = {"text": ("text-requantised", "text-canned"), "vision": ("vision-lookup",)}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    base = tmp_path_factory.mktemp("whole")
+    up = Up(base / "net", base / "home")
+    up.start("--seed", "whole", "--block-time", "0.5", "--tempo", "8")
+    up.until(lambda: up.happened("first_paid_epoch"), 150)
+    yield up
+    up.interrupt()
+    assert up.left_running() == []
+
+
+def metagraph(up, subnet, block=None):
+    """The SDK's metagraph, by wallet name."""
+
+    async def ask():
+        chain = Chain(f"ws://127.0.0.1:{up.rpc_port}")
+        try:
+            return await chain.ask(
+                lambda client: client.subnets.metagraph(netuid, block, commitments=False)
+            )
+        finally:
+            await chain.close()
+
+    os.environ.update(sdk_environment(up.folder / "sdk"))
+    netuid = json.loads((up.folder / "network.json").read_text())["netuids"][subnet]
+    graph = asyncio.run(ask())
+    names = {
+        json.loads((folder / "hotkeys" / "default").read_text())["ss58Address"]: folder.name
+        for folder in (up.folder / "wallets").iterdir()
+    }
+    return graph, {names[neuron.hotkey]: neuron for neuron in graph.neurons}
+
+
+def chat(up, *, limit_s=30.0):
+    """A streamed answer: its text, and seconds to its end."""
+    body = {
+        "model": "smollm2-135m-instruct",
+        "stream": True,
+        "max_tokens": 16,
+        "messages": [{"role": "user", "content": "Name a mushroom."}],
+    }
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{up.gateway_port}/v1/chat/completions",
+        json.dumps(body).encode(),
+        {"content-type": "application/json"},
+    )
+    began = time.monotonic()
+    with urllib.request.urlopen(request, timeout=limit_s) as reply:
+        lines = [line.decode().strip() for line in reply]
+    data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    assert data[-1] == "[DONE]"
+    deltas = [json.loads(item)["choices"][0]["delta"] for item in data[:-1]]
+    return "".join(delta.get("content") or "" for delta in deltas), time.monotonic() - began
+
+
+def test_first_pay_comes_within_a_minute(network):
+    assert network.happened("first_paid_epoch")[0]["after_s"] < 60
+
+
+def test_a_consumer_gets_a_streamed_answer_and_again_after_the_best_miner_dies(network):
+    assert chat(network)[0].strip()
+    _, neurons = metagraph(network, "text")
+    best = max(HONEST["text"], key=lambda name: neurons[name].incentive)
+    os.kill(network.pid(best), signal.SIGKILL)
+    text, took_s = chat(network)
+    assert text.strip()
+    assert took_s < 5.0
+
+
+def test_after_ten_epochs_pay_follows_quality_and_cheats_get_nothing(network):
+    def rounds(subnet):
+        return len(network.happened("round", "validator-1", subnet=subnet))
+
+    start, _ = metagraph(network, "vision")
+    network.until(lambda: metagraph(network, "vision")[0].block >= start.block + 80, 200)
+    assert rounds("text") >= 3
+    for subnet, honest in HONEST.items():
+        _, neurons = metagraph(network, subnet)
+        paid = [neurons[name].incentive for name in honest]
+        assert min(paid) > 0
+        assert all(neurons[name].incentive < sorted(paid)[1] / 20 for name in CHEATS[subnet])
+    _, neurons = metagraph(network, "vision")
+    # Their order of merit, measured apart from the network in the subnet's own tests.
+    a, b, c = (neurons[name].incentive for name in HONEST["vision"])
+    assert a > b > c
+
+
+def test_stakes_move_by_exactly_what_the_epoch_pays(network):
+    graph, _ = metagraph(network, "vision")
+    epoch = graph.last_step
+    _, before = metagraph(network, "vision", epoch - 1)
+    _, after = metagraph(network, "vision", epoch)
+    for name in (*HONEST["vision"], *CHEATS["vision"]):
+        moved = after[name].alpha_stake.rao - before[name].alpha_stake.rao
+        # A stake is a share of a pool, so reading it back floors by at most one rao.
+        assert abs(moved - after[name].emission.rao) <= 1, name
