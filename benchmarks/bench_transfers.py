@@ -1,7 +1,7 @@
 """Signed transfers per second from WebSocket to committed block, beside the bare rate of verifying.
 
-A node of its own runs on one core, a client on the other. The client has signed everything beforehand; it sends JSON-RPC
-batches over one WebSocket and stops the clock when the block with the last transfer is committed. Each signature is
+A node of its own runs on one core, a client on the other. The client has signed everything beforehand; it sends batches
+of JSON-RPC over one WebSocket and stops the clock when the block with the last transfer is committed. Each signature is
 verified once, by the node's RPC process. The floor is how many of these very signatures one core verifies and does
 nothing else, taken on the node's core right before each run.
 
