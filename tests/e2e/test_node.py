@@ -118,8 +118,10 @@ def test_a_killed_node_has_lost_nothing_it_told(tmp_path: Path) -> None:
     folder = ("--base-path", str(tmp_path / "chain"))
     with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
         running.wait_for("block_sealed height=3 ")
+        children = psutil.Process(running.process.pid).children()
         running.process.kill()
         running.process.wait(5)
+        assert psutil.wait_procs(children, 5)[1] == []
     told = int(re.findall(r"block_sealed height=(\d+) ", (tmp_path / "log").read_text())[-1])
     with node(tmp_path / "log", "--dev", "--fast", *folder) as running:
         kept = int(running.wait_for(r"node_started height=(\d+) ").group(1))

@@ -1,6 +1,6 @@
-"""The RPC process: `python -m mycelia.node.rpc_process LISTENER_FD LINK_FD`, started by the node and by nothing else.
+"""The RPC process: `python -m mycelia.node.rpc_process LISTENER_FD LINK_FD LOG_LEVEL`.
 
-It lives as long as the link: when the sealer goes, so does it.
+Started by the node and by nothing else. It lives as long as the link: when the sealer goes, so does it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ class RpcProcess:
     async def run(self) -> None:
         """Serve until the sealer is gone or a signal asks to stop."""
         loop = asyncio.get_running_loop()
-        # The sealer stops us: a terminal's Ctrl-C reaches both, and it knows the order.
-        loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_signal_handler(signal.SIGTERM, self._over.set)
         sealer = SealerClient(self._on_news, self._over.set)
         await loop.create_connection(lambda: sealer.link, sock=self._link)

@@ -19,6 +19,7 @@ from mycelia.chain import Budget, open_chain
 from mycelia.engine import Sealing, SoloConfig
 from mycelia.node.config import NodeConfig
 from mycelia.node.genesis import development_genesis, load_genesis
+from mycelia.node.rpc_child import RpcChild
 from mycelia.node.sealer import Sealer
 from mycelia.primitives import AppError
 from mycelia.runtime import Rules
@@ -27,10 +28,6 @@ from mycelia.txpool import Limits, Pool
 
 log = logging.getLogger("mycelia.node")
 
-_BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
-_LIVED_S: Final = 30.0
-"""An RPC process that lived this long is started again at once."""
-_STOP_S: Final = 1.5
 _BACKLOG: Final = 512
 _INHERENT_BYTES: Final = 64
 """More than the time of a block takes."""
@@ -52,7 +49,7 @@ async def _run(config: NodeConfig) -> None:
 async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
     """Run a node until `stop` is set."""
     with listening(config.host, config.rpc_port) as listener, _folder(config) as folder:
-        child = _RpcChild(listener, config)
+        child = RpcChild(listener, config.log_level)
         # Started first: it imports on another core while the chain is opened.
         await child.start()
         store = None
@@ -60,7 +57,7 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
             is_durable = config.base_path is not None
             store = LmdbStore(folder, archive=config.archive, sync=is_durable)
             sealer = _sealer(config, folder, store, listener)
-            child.serve(sealer)
+            await child.serve(sealer)
             await _until_stopped(sealer, child, stop)
         finally:
             await child.stop()
@@ -69,7 +66,7 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
             log.info("node_stopped")
 
 
-async def _until_stopped(sealer: Sealer, child: _RpcChild, stop: asyncio.Event) -> None:
+async def _until_stopped(sealer: Sealer, child: RpcChild, stop: asyncio.Event) -> None:
     """Run engine and supervisor; whichever fails takes the node down with its error."""
     stopping = asyncio.create_task(stop.wait())
     work = [
@@ -184,66 +181,3 @@ def _folder(config: NodeConfig) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="mycelia-") as folder:
         yield Path(folder) / "db"
-
-
-class _RpcChild:
-    """The RPC process. The listening socket stays with us, so that clients wait out a restart."""
-
-    def __init__(self, listener: socket.socket, config: NodeConfig) -> None:
-        self._listener = listener
-        self._config = config
-        self._process: asyncio.subprocess.Process | None = None
-        self._ours: socket.socket | None = None
-
-    async def start(self) -> None:
-        """Start the process; it waits for the link to speak."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            fds = (self._listener.fileno(), theirs.fileno())
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "mycelia.node.rpc_process",
-                *map(str, fds),
-                self._config.log_level,
-                pass_fds=fds,
-            )
-        ours.setblocking(False)
-        self._ours = ours
-
-    def serve(self, sealer: Sealer) -> None:
-        """Connect the process to the sealer."""
-        if self._ours is not None:
-            link, ours = sealer.link(), self._ours
-            self._ours = None
-            loop = asyncio.get_running_loop()
-            self._connecting = loop.create_task(loop.create_connection(lambda: link, sock=ours))
-
-    async def supervise(self, sealer: Sealer) -> None:
-        """Start the process again whenever it ends."""
-        failures = 0
-        loop = asyncio.get_running_loop()
-        while self._process is not None:
-            began = loop.time()
-            code = await self._process.wait()
-            failures = 0 if loop.time() - began > _LIVED_S else failures + 1
-            pause_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1] if failures else 0.0
-            log.error("rpc_ended code=%d restart_in_s=%.1f", code, pause_s)
-            await asyncio.sleep(pause_s)
-            await self.start()
-            self.serve(sealer)
-
-    async def stop(self) -> None:
-        """End the process, gently first."""
-        process, self._process = self._process, None
-        if self._ours is not None:
-            self._ours.close()
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), _STOP_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()

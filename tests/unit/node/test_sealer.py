@@ -145,6 +145,9 @@ async def test_a_seal_that_fails_fails_the_node_not_only_the_order(
     with pytest.raises(Bug):
         await desk.obeying
     assert not order.done()
+    desk.client.link.close()
+    with pytest.raises(ConnectionError):
+        await order
 
 
 async def test_a_lost_rpc_process_is_forgotten(desk: Desk) -> None:
