@@ -2,7 +2,8 @@
 
 `run()` of such a module returns its figures by name, medians of several runs; names carry their unit
 (`_per_s`, `_ms`, `_us`). Every rate also stands as a share of a reference rate taken in the same run,
-where there is one (`floor_per_s`). Of an aim for a rate more is better, of one for a time less. `python -m benchmarks wire epoch` runs those two only.
+where there is one (`floor_per_s`). Of an aim for a rate more is better, of one for a time less.
+`python -m benchmarks wire epoch` runs those two only.
 """
 
 import importlib
