@@ -28,7 +28,8 @@ from mycelia.chain.header import (
 )
 from mycelia.chain.history import History, genesis_records, records_of
 from mycelia.codec import H256, U32
-from mycelia.pallets.system.types import Digest, Initialization
+from mycelia.crypto import blake2_256
+from mycelia.pallets.system.types import Digest, Initialization, Other
 from mycelia.primitives import AccountId, Bug, InvalidBlock, InvalidTransaction
 from mycelia.primitives.errors import AncientBirth
 from mycelia.runtime import Extrinsic, GenesisConfig, Rules, Runtime, Validity
@@ -289,14 +290,19 @@ class Chain:
 
 
 def open_chain(store: Store, genesis: GenesisConfig, rules: Rules | None = None) -> Chain:
-    """The chain on a store; an empty store gets block 0 first, another keeps what it began with."""
+    """The chain on a store; an empty store gets block 0 first, another keeps what it began with.
+
+    Block 0 names the metadata it began with: clients cache metadata by genesis hash and version, so
+    a network begun by a changed program must have another hash.
+    """
     if store.head().height < 0:
         rules = rules or Rules()
         overlay = Overlay(store.head())
         runtime = Runtime(overlay, rules)
         runtime.state.phase = Initialization()  # block 0 has no other phase to tell events in
         runtime.genesis(genesis)
-        _write_genesis(store, overlay.drain(), rules)
+        metadata = blake2_256(runtime.metadata(15))
+        _write_genesis(store, overlay.drain(), rules, Digest((Other(metadata),)))
     return Chain(store)
 
 
@@ -306,7 +312,10 @@ def copy_genesis(source: History, store: Store) -> Chain:
     Raises:
         InvalidBlock: the recorded state of block 0 doesn't have the root that its header says.
     """
-    _write_genesis(store, source.genesis_state(), source.rules())
+    first = source.header_at(0)
+    if first is None:
+        raise InvalidBlock("Block 0 is not recorded; without it nothing can be replayed.")
+    _write_genesis(store, source.genesis_state(), source.rules(), first.digest)
     chain = Chain(store)
     if chain.genesis_hash != source.genesis_hash():
         expected = source.genesis_hash().hex()
@@ -314,11 +323,13 @@ def copy_genesis(source: History, store: Store) -> Chain:
     return chain
 
 
-def _write_genesis(store: Store, state: Mapping[bytes, bytes | None], rules: Rules) -> None:
+def _write_genesis(
+    store: Store, state: Mapping[bytes, bytes | None], rules: Rules, digest: Digest
+) -> None:
     sums = Accumulators({})
     updated = sums.update(state, dict.fromkeys(state))
     root, body = H256(sums.root(updated)), extrinsics_root(())
-    block = Block(Header(H256(ZERO_HASH), U32(0), root, body, Digest()), ())
+    block = Block(Header(H256(ZERO_HASH), U32(0), root, body, digest), ())
     store.commit(0, state, updated, {**records_of(block), **genesis_records(state, rules)})
 
 

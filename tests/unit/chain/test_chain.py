@@ -148,6 +148,29 @@ def test_networks_with_other_balances_have_other_names() -> None:
     assert other.genesis_hash != new_chain().genesis_hash
 
 
+def test_a_network_begun_with_other_metadata_has_another_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = new_chain()
+    monkeypatch.setattr("mycelia.runtime.Runtime.metadata", lambda *_: b"changed")
+    after = new_chain()
+    assert after.genesis_hash != before.genesis_hash
+    assert after.head.state_root == before.head.state_root
+
+
+def test_refused_candidates_leave_no_trace_in_the_root() -> None:
+    chain = new_chain()
+    good = [transfer(chain, ALICE, nonce) for nonce in range(3)]
+    refused = [transfer(chain, BOB, 9), good[0], transfer(chain, DAVE, 0)]
+    grow(chain, refused[0], refused[2], good[0], refused[1], good[1], good[2])
+    block = chain.history.block_at(1)
+    assert block is not None
+    assert list(block.extrinsics[1:]) == good
+    copy = copy_genesis(chain.history, MemoryStore())
+    assert replay(chain.history, copy) == 1
+    assert copy.head == chain.head
+
+
 def test_a_signature_is_verified_once_and_not_again() -> None:
     chain = new_chain()
     raw = transfer(chain, ALICE, 0)
