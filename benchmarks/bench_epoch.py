@@ -1,6 +1,6 @@
 """One epoch at 64 validators by 192 miners: the kernels on random weights and bonds, and the whole block it makes.
 
-The block is sealed by the solo engine in this process: the epoch, the pay-out to every neuron, the changed values encoded,
+The block is sealed by the solo engine in this process: the epoch, the pay-out to every neuron, the changed values,
 their part in the state root, and the commit in memory.
 """
 
