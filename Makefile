@@ -7,10 +7,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
-TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench lock clean
+.PHONY: help up test check format record bench lock clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -18,10 +17,14 @@ help:
 up: $(VENV)/.runtime
 	@exec $(BIN)/mycelia up $(ARGS)
 
-# Unit tests first: what fails there explains what fails later.
+# Unit tests first: what fails there explains what fails later. TESTS=tests/unit/codec runs some.
 test: $(VENV)/.dev
+ifdef TESTS
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+else
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 	$(BIN)/python -m pytest tests --ignore=tests/unit $(ARGS)
+endif
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -34,6 +37,10 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Golden files hold what clients see. Record again on purpose, then read the difference.
+record: $(VENV)/.dev
+	MYCELIA_RECORD=1 $(BIN)/python -m pytest tests/golden
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)

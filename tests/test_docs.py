@@ -75,14 +75,18 @@ def test_every_dependency_says_why(root: Path, project: dict) -> None:
 
 IMPORTED_AS = {"scikit-learn": "sklearn", "bittensor-core": "bittensor_core"}
 LOADED_BY_NAME = {"httptools", "xllamacpp"}  # uvicorn's parser; a library opened as a file
-BROUGHT_ALONG = {"mycelia", "pytest"}  # who runs the suites in mycelia.testing has pytest
+BROUGHT_ALONG = {
+    "benchmarks",
+    "mycelia",
+    "pytest",
+}  # who runs the suites in mycelia.testing has pytest
 
 
 def test_dependencies_are_what_the_code_imports(root: Path, project: dict) -> None:
     needed = {re.split(r"[>=<]", line)[0] for line in project["project"]["dependencies"]}
     expected = {IMPORTED_AS.get(name, name) for name in needed - LOADED_BY_NAME}
     imported = set()
-    for path in (root / "src").rglob("*.py"):
+    for path in [*(root / "src").rglob("*.py"), *(root / "benchmarks").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
