@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from mycelia.cli.up.plan import VALIDATORS
+from mycelia.models import CATALOG
 from mycelia.neuron.book import current, replayed, weigh
 from mycelia.neuron.ledger import Ledger
 from tests.e2e.up import PYTHON, Up
@@ -133,7 +134,7 @@ def test_fresh_starts_anew_and_another_seed_needs_it(network):
     assert "--fresh" in output
 
 
-def test_ledger_of_a_newer_program_stops_the_network_with_its_name(network):
+def test_ledger_of_a_newer_program_stops_the_network_with_its_reason(network):
     path = network.folder / "ledgers" / "validator-1.sqlite"
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
@@ -143,8 +144,36 @@ def test_ledger_of_a_newer_program_stops_the_network_with_its_name(network):
         with sqlite3.connect(path) as database:
             database.execute("PRAGMA user_version = 1")
     assert status == 1
-    assert "error[process_failed]: validator-1" in output
+    assert "error[process_failed]: validator-1 ended:" in output
+    assert "has format 99" in output
+    assert "remedy: " in output
     assert network.left_running() == []
+
+
+def test_corrupt_chain_stops_the_network_with_the_nodes_reason(network, tmp_path):
+    (path,) = (network.folder / "node").rglob("data.mdb")
+    kept = path.read_bytes()
+    path.write_bytes(b"garbage" * 10_000)
+    try:
+        status, output = network.run(*QUICK, limit_s=60)
+    finally:
+        path.write_bytes(kept)
+    assert status == 1
+    assert "error[process_failed]: node ended:" in output
+    assert "remedy: " in output
+    assert "Traceback" not in output
+    assert network.left_running() == []
+
+
+def test_corrupt_model_is_said_before_anything_starts(tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / CATALOG["digits"].file).write_bytes(b"garbage")
+    up = Up(tmp_path / "net", tmp_path / "home", models=models)
+    status, output = up.run(*QUICK, limit_s=60)
+    assert status == 1
+    assert "error[model_corrupt]" in output
+    assert not up.happened("process_started")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class Up:
     home: Path
     rpc_port: int = field(default_factory=free_port)
     gateway_port: int = field(default_factory=free_port)
+    models: Path = field(default_factory=default_folder)
     process: subprocess.Popen[str] | None = None
 
     def start(self, *flags: str) -> None:
@@ -45,7 +46,7 @@ class Up:
             for key, value in os.environ.items()
             if not key.startswith(("BTCLI", "BITTENSOR"))
         }
-        environment |= {"HOME": str(self.home), FOLDER_VARIABLE: str(default_folder())}
+        environment |= {"HOME": str(self.home), FOLDER_VARIABLE: str(self.models)}
         self.process = subprocess.Popen(
             command,
             env=environment,

@@ -53,9 +53,20 @@ async def test_process_that_keeps_failing_is_given_up_with_its_last_words(superv
     assert (child.restarts, child.pid) == (2, None)
     failure = supervisor.failure()
     assert failure.code == "process_failed"
-    assert "exit 3" in failure.message
+    assert "status 3" in failure.message
     assert "port taken" in failure.message
     assert "p.out" in failure.remedy
+
+
+async def test_process_that_explains_itself_is_tried_twice_and_quoted(supervisor):
+    code = (
+        "print('error[corrupt]: The file is damaged.\\n  remedy: Delete it.'); raise SystemExit(1)"
+    )
+    child = await supervisor.start(program(code))
+    await asyncio.wait_for(supervisor.gave_up.wait(), 10)
+    assert child.restarts == 1
+    failure = supervisor.failure()
+    assert (failure.message, failure.remedy) == ("p ended: The file is damaged.", "Delete it.")
 
 
 async def test_stop_is_gentle_first(supervisor, tmp_path):

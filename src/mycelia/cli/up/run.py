@@ -25,7 +25,7 @@ from mycelia.cli.up.bootstrap import (
     made_wallets,
     node_answers,
 )
-from mycelia.cli.up.plan import GATEWAY, SUDO, VALIDATORS, Options, Plan, Record, planned
+from mycelia.cli.up.plan import GATEWAY, NODE, SUDO, VALIDATORS, Options, Plan, Record, planned
 from mycelia.cli.up.plan import HOST as MINER_HOST
 from mycelia.cli.up.ports import assigned, demand_free, locked
 from mycelia.cli.up.supervisor import Supervisor
@@ -120,10 +120,10 @@ class _Network:
         failed = asyncio.create_task(self.supervisor.gave_up.wait())
         try:
             await asyncio.wait({work, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
             if failed.done():
                 raise self.supervisor.failure()
+            if work.done():
+                return self._result(work)
             return 0 if self.plan.options.until_epochs is None else 130
         finally:
             for task in (work, stopped, failed):
@@ -132,6 +132,16 @@ class _Network:
             await self.chain.close()
             await self.supervisor.stop()
             self.log.emit("stopped")
+
+    def _result(self, work: asyncio.Task[int]) -> int:
+        """The exit status; where the node died under the work, its reason instead of the symptom."""
+        try:
+            return work.result()
+        except ChainAway as error:
+            node = self.supervisor.children.get(NODE)
+            if node is not None and node.last_exit is not None:
+                raise self.supervisor.explained(node) from error
+            raise
 
     async def _work(self) -> int:
         """Everything from the first process to the last wanted epoch."""
@@ -144,7 +154,7 @@ class _Network:
             raise AppError(
                 "node_silent",
                 f"The node did not answer within {NODE_LIMIT_S:g} s:"
-                f" {self.supervisor.last_words('node') or 'no output'}",
+                f" {self.supervisor.last_words(NODE) or 'no output'}",
                 f"See {folder.logs / 'node.out'}.",
             ) from error
         bootstrap = Bootstrap(

@@ -24,6 +24,7 @@ from mycelia.primitives.errors import AppError
 
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 3.0
+_EXPLAINED_ATTEMPTS = 2
 _OUTPUT_BYTES = 16 * 1024 * 1024
 
 
@@ -95,25 +96,41 @@ class Supervisor:
         return child
 
     def failure(self) -> AppError:
-        """Why a process was given up, with the last words of its output."""
+        """Why a process was given up: what it said itself, or the last words of its output."""
         child = next(child for child in self.children.values() if child.given_up)
-        name = child.program.name
+        return self.explained(child)
+
+    def explained(self, child: Child) -> AppError:
+        """Why a program ended the last time."""
+        name, output = child.program.name, self._output_path(child.program.name)
+        if said := self._complaint(name):
+            return AppError("process_failed", f"{name} ended: {said[0]}", said[1])
         return AppError(
             "process_failed",
-            f"{name} failed {self._patience.attempts} times in a row"
-            f" (exit {child.last_exit}): {self.last_words(name) or 'no output'}",
-            f"The whole output is in {self._output_path(name)}.",
+            f"{name} ended {child.restarts + 1} times, the last time with exit status"
+            f" {child.last_exit}: {self.last_words(name) or 'no output'}",
+            f"The whole output is in {output}.",
         )
 
     def last_words(self, name: str) -> str:
         """The last line that a process wrote."""
+        lines = self._tail(name)
+        return lines[-1] if lines else ""
+
+    def _complaint(self, name: str) -> tuple[str, str] | None:
+        """Error and remedy, where the last thing a process wrote is an error for people."""
+        match self._tail(name)[-2:]:
+            case [error, remedy] if error.startswith("error[") and "remedy: " in remedy:
+                return error.partition(": ")[2], remedy.partition("remedy: ")[2]
+        return None
+
+    def _tail(self, name: str) -> list[str]:
         try:
             with self._output_path(name).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                lines = file.read().decode(errors="replace").strip().splitlines()
+                return file.read().decode(errors="replace").strip().splitlines()
         except OSError:
-            return ""
-        return lines[-1] if lines else ""
+            return []
 
     async def stop(self, limit_s: float = _STOP_S) -> None:
         """Ask every process to end, and end whatever is left after `limit_s` seconds."""
@@ -149,7 +166,9 @@ class Supervisor:
                 exit=child.last_exit,
                 lived_s=round(lived_s, 1),
             )
-            if short_lives >= patience.attempts:
+            # It said what a person must do: trying again helps only if another process ends late.
+            explained = self._complaint(child.program.name) is not None
+            if short_lives >= (_EXPLAINED_ATTEMPTS if explained else patience.attempts):
                 child.given_up = True
                 self.gave_up.set()
                 return
