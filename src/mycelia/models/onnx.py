@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from mycelia.models.store import ModelUnreadable
@@ -16,6 +15,8 @@ class Classifier:
 
     def __init__(self, path: Path) -> None:
         """Load a verified file; raises ModelUnreadable if the runtime refuses it."""
+        import onnxruntime  # noqa: PLC0415 -- tens of MB, for classifiers only
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # small models: keep memory small too
