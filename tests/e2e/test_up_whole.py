@@ -117,3 +117,14 @@ def test_stakes_move_by_exactly_what_the_epoch_pays(network):
         moved = after[name].alpha_stake.rao - before[name].alpha_stake.rao
         # A stake is a share of a pool, so reading it back floors by at most one rao.
         assert abs(moved - after[name].emission.rao) <= 1, name
+
+
+def test_a_network_grows_by_a_subnet(tmp_path):
+    up = Up(tmp_path / "net", tmp_path / "home")
+    quick = ("--block-time", "0.5", "--tempo", "8", "--until-epochs", "1")
+    status, output = up.run("--only", "vision", *quick)
+    assert status == 0, output
+    status, output = up.run(*quick)
+    assert status == 0, output
+    assert "text (netuid 2) paid epoch 1" in output
+    assert "vision (netuid 1) paid epoch 1" in output

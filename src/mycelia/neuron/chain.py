@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +91,6 @@ class Metagraph:
 class ChainPort(Protocol):
     """What the kit needs of a chain; `Chain` is the real one."""
 
-    async def height(self) -> int: ...
     async def metagraph(self, netuid: int) -> Metagraph: ...
     async def set_weights(self, netuid: int, weights: Mapping[int, float]) -> None: ...
     async def serve_axon(self, netuid: int, host: str, port: int) -> None: ...
@@ -161,16 +160,6 @@ class Chain:
     async def height(self) -> int:
         """Number of the newest block."""
         return await self.ask(lambda client: client.block())
-
-    async def heights(self) -> AsyncIterator[int]:
-        """Heights as they come, forever; skips what passed while the node was away."""
-        last = -1
-        while True:
-            with suppress(ChainAway):
-                if (height := await self.height()) > last:
-                    last = height
-                    yield height
-            await asyncio.sleep(0.25)
 
     async def metagraph(self, netuid: int) -> Metagraph:
         """The subnet at the newest block. Raises CallFailed if there is none."""

@@ -126,6 +126,23 @@ class Ledger:
         ).fetchone()
         return bytes(row[0]) if row else None
 
+    def prune(self, subnet: str, keep: int) -> None:
+        """Drop all but the newest `keep` samples, and the rounds and weights that rest on others.
+
+        What is left is still exact about itself: a book is the fold of the samples there are.
+        """
+        row = self._db.execute(
+            "SELECT id, round FROM samples WHERE subnet = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            (subnet, keep),
+        ).fetchone()
+        if row is None:
+            return
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM samples WHERE subnet = ? AND id <= ?", (subnet, row[0]))
+            self._db.execute("DELETE FROM rounds WHERE subnet = ? AND round < ?", (subnet, row[1]))
+            self._db.execute("DELETE FROM weights WHERE subnet = ?", (subnet,))
+
     def last_sample(self, subnet: str) -> int:
         """Id of the newest sample; 0 without any."""
         row = self._db.execute("SELECT max(id) FROM samples WHERE subnet = ?", (subnet,))

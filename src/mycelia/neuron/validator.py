@@ -26,6 +26,8 @@ _PERMIT_KNOWN_S = 1.25 * REFRESH_S
 """How long a new permit needs to reach miners of this kit; sampling begins after that."""
 _NEW_PERMIT_S = 10 * REFRESH_S
 """How long other miners may take before a refusal counts against them."""
+_KEPT_SAMPLES = 500_000
+"""Per subnet, looked at when a validator starts; about a week of a small network."""
 _REST = 1.0
 """Pause after a round, in its durations: a slow machine samples less, and never all the time."""
 
@@ -100,6 +102,7 @@ class Validator:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._report())]
             for seat in self._seats:
+                self._ledger.prune(seat.subnet.name, _KEPT_SAMPLES)
                 seat.book.update(self._ledger.book(seat.subnet.name))
                 seat.round = self._ledger.next_round(seat.subnet.name) - 1
                 seat.weighed_round = 0

@@ -34,7 +34,9 @@ async def until(condition, limit_s=10.0):
 
 @pytest.fixture
 async def supervisor(tmp_path):
-    made = Supervisor(tmp_path, patience=HURRY)
+    given_up = asyncio.Queue()
+    made = Supervisor(tmp_path, on_give_up=given_up.put_nowait, patience=HURRY)
+    made.given_up = given_up
     yield made
     await made.stop(1.0)
 
@@ -49,9 +51,9 @@ async def test_killed_process_is_restarted(supervisor):
 
 async def test_process_that_keeps_failing_is_given_up_with_its_last_words(supervisor):
     child = await supervisor.start(program("print('port taken'); raise SystemExit(3)"))
-    await asyncio.wait_for(supervisor.gave_up.wait(), 10)
+    assert await asyncio.wait_for(supervisor.given_up.get(), 10) is child
     assert (child.restarts, child.pid) == (2, None)
-    failure = supervisor.failure()
+    failure = supervisor.explained(child)
     assert failure.code == "process_failed"
     assert "status 3" in failure.message
     assert "port taken" in failure.message
@@ -63,9 +65,9 @@ async def test_process_that_explains_itself_is_tried_twice_and_quoted(supervisor
         "print('error[corrupt]: The file is damaged.\\n  remedy: Delete it.'); raise SystemExit(1)"
     )
     child = await supervisor.start(program(code))
-    await asyncio.wait_for(supervisor.gave_up.wait(), 10)
+    assert await asyncio.wait_for(supervisor.given_up.get(), 10) is child
     assert child.restarts == 1
-    failure = supervisor.failure()
+    failure = supervisor.explained(child)
     assert (failure.message, failure.remedy) == ("p ended: The file is damaged.", "Delete it.")
 
 
@@ -124,7 +126,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path):
         "import asyncio, sys\nfrom pathlib import Path\n"
         "from mycelia.cli.up.supervisor import Program, Supervisor\n"
         "async def main():\n"
-        f"    s = Supervisor(Path({str(tmp_path)!r}))\n"
+        f"    s = Supervisor(Path({str(tmp_path)!r}), on_give_up=print)\n"
         "    c = await s.start(Program('p', (sys.executable, '-c', 'import time; time.sleep(60)')))\n"
         "    print(c.pid, flush=True)\n    await asyncio.sleep(60)\nasyncio.run(main())"
     )

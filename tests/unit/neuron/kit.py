@@ -105,9 +105,6 @@ class MemoryChain:
     set_s: float = 0.0
     """How long setting weights takes."""
 
-    async def height(self) -> int:
-        return self.graph.height
-
     async def metagraph(self, netuid: int) -> Metagraph:
         self._answer()
         return self.graph

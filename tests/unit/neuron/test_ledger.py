@@ -1,3 +1,4 @@
+import dataclasses
 import sqlite3
 
 import pytest
@@ -73,3 +74,20 @@ def test_newer_file_is_refused_with_a_remedy(path):
         Ledger(path)
     assert refused.value.code == "ledger_newer"
     assert refused.value.remedy
+
+
+def test_pruning_keeps_the_newest_samples_and_nothing_that_rests_on_others(path):
+    ledger = Ledger(path)
+    rounds = {n: [dataclasses.replace(sample, round=n) for sample in SAMPLES] for n in range(1, 6)}
+    for number, samples in rounds.items():
+        ledger.add_round("text", number, b"s%d" % number, number, samples)
+        ledger.add_weights("text", SetWeights(number, ledger.last_sample("text"), {1: 1.0}))
+    ledger.add_round("vision", 1, b"v", 1, SAMPLES)
+    ledger.prune("text", keep=100)
+    assert len(ledger.samples("text")) == 10
+    ledger.prune("text", keep=4)
+    assert ledger.samples("text") == rounds[4] + rounds[5]
+    assert (ledger.seed("text", 2), ledger.seed("text", 5)) == (None, b"s5")
+    assert ledger.weights("text") == []
+    assert ledger.next_round("text") == 6
+    assert ledger.samples("vision") == SAMPLES

@@ -14,7 +14,7 @@ from typing import Any
 import bittensor
 from bittensor import calls
 
-from mycelia.cli.up.plan import GATEWAY, SUDO, VALIDATORS, Plan, Record, SubnetPlan
+from mycelia.cli.up.plan import SUDO, VALIDATORS, Plan, Record, SubnetPlan
 from mycelia.neuron.chain import CallFailed, Chain
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.wallets import make_wallet
@@ -26,7 +26,7 @@ FIRST_TEMPO_BLOCKS = 5
 STAKES_TAO = (300, 200)
 """Of the validators, unequal so that no two halves of the stake can disagree for ever."""
 _OWNER_TAO = 100_000
-_SUDO_TAO = 1_000
+_SUDO_TAO = 10_000_000
 _VALIDATOR_TAO = 10_000
 _MINER_TAO = 1_000
 
@@ -38,15 +38,13 @@ def made_wallets(plan: Plan, seed: str | None) -> Wallets:
     return {name: make_wallet(plan.folder.wallets, name, seed) for name in plan.wallets}
 
 
-def endowments(plan: Plan, wallets: Wallets) -> dict[str, int]:
-    """What each coldkey has at genesis, rao by address."""
-    grants = {SUDO: _SUDO_TAO, GATEWAY: 0}
+def endowments(plan: Plan) -> dict[str, int]:
+    """What each wallet starts with, TAO by name. The operator's is the bank for later ones."""
+    grants = {SUDO: _SUDO_TAO}
     grants |= {subnet.owner: _OWNER_TAO for subnet in plan.subnets}
     grants |= dict.fromkeys(VALIDATORS, _VALIDATOR_TAO)
     grants |= {miner.name: _MINER_TAO for miner in plan.miners}
-    return {
-        wallets[name].coldkey.ss58_address: tao * RAO for name, tao in grants.items() if tao > 0
-    }
+    return grants
 
 
 @dataclass
@@ -68,6 +66,7 @@ class Bootstrap:
         """
         missing = [s for s in self.plan.subnets if s.name not in self.record.netuids]
         if missing:
+            await self._fund()
             self.tell("creating subnets")
             await asyncio.gather(self._open_rules(), *(self._create(subnet) for subnet in missing))
 
@@ -82,6 +81,30 @@ class Bootstrap:
             if (await self.chain.metagraph(netuid)).tempo_blocks != tempo_blocks:
                 await self._sudo(calls.AdminUtils.sudo_set_tempo(netuid, tempo_blocks))
                 self.log.emit("tempo", subnet=subnet.name, tempo_blocks=tempo_blocks)
+
+    async def _fund(self) -> None:
+        """Endow wallets that were not part of the network when its chain began."""
+        grants = endowments(self.plan)
+        addresses = {name: self.wallets[name].coldkey.ss58_address for name in grants}
+        accounts = await self.chain.ask(
+            lambda client: client.query_batch(
+                ("System", "Account"), [[address] for address in addresses.values()]
+            )
+        )
+        poor = [
+            name
+            for name, account in zip(addresses, accounts, strict=True)
+            if int(account["data"]["free"]) == 0
+        ]
+        await asyncio.gather(
+            *(
+                self.chain.execute(
+                    bittensor.Transfer(dest_ss58=addresses[name], amount_tao=grants[name]),
+                    self.wallets[SUDO],
+                )
+                for name in poor
+            )
+        )
 
     async def _open_rules(self) -> None:
         """Lift the limits that make sense among strangers only."""

@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.live import Live
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from mycelia.cli.up import programs, view
 from mycelia.cli.up.bootstrap import (
+    RAO,
     Bootstrap,
     Wallets,
     endowments,
@@ -27,8 +28,8 @@ from mycelia.cli.up.bootstrap import (
 )
 from mycelia.cli.up.plan import GATEWAY, NODE, SUDO, VALIDATORS, Options, Plan, Record, planned
 from mycelia.cli.up.plan import HOST as MINER_HOST
-from mycelia.cli.up.ports import assigned, demand_free, locked
-from mycelia.cli.up.supervisor import Supervisor
+from mycelia.cli.up.ports import assigned, demand_address, demand_free, locked
+from mycelia.cli.up.supervisor import Child, Supervisor
 from mycelia.cli.up.watch import Snapshot, Watch
 from mycelia.models import ModelStore
 from mycelia.neuron.chain import Chain, ChainAway
@@ -49,6 +50,7 @@ def run(options: Options, registry: Mapping[str, Spec]) -> int:
     console = view.console(options)
     plan = planned(options, registry)
     with locked(options.folder):
+        demand_address(MINER_HOST)
         demand_free("127.0.0.1", options.rpc_port, "--rpc-port", "node's RPC")
         demand_free("127.0.0.1", options.gateway_port, "--gateway-port", "gateway")
         plan.folder.make(fresh=options.fresh)
@@ -90,7 +92,10 @@ def _write_genesis(plan: Plan, wallets: Wallets) -> None:
         return
     genesis = {
         "sudo": wallets[SUDO].coldkey.ss58_address,
-        "balances_rao": {who: str(rao) for who, rao in endowments(plan, wallets).items()},
+        "balances_rao": {
+            wallets[name].coldkey.ss58_address: str(tao * RAO)
+            for name, tao in endowments(plan).items()
+        },
     }
     scratch = path.with_suffix(".new")
     scratch.write_text(json.dumps(genesis, indent=2), encoding="utf-8")
@@ -106,22 +111,25 @@ class _Network:
     record: Record
     console: Console
     started_s: float
+    has_paid: bool = False
+    hopeless: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> int:
         folder = self.plan.folder
         self.log = EventLog(folder.logs / "up.jsonl", "up")
-        self.supervisor = Supervisor(folder.logs, log=self.log)
+        self.supervisor = Supervisor(folder.logs, on_give_up=self._given_up, log=self.log)
         self.chain = Chain(self.plan.options.endpoint, sdk_folder=folder.sdk)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         work = asyncio.create_task(self._work())
         stopped = asyncio.create_task(stop.wait())
-        failed = asyncio.create_task(self.supervisor.gave_up.wait())
+        failed = asyncio.create_task(self.hopeless.wait())
         try:
             await asyncio.wait({work, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
-                raise self.supervisor.failure()
+                given_up = (c for c in self.supervisor.children.values() if c.given_up)
+                raise self.supervisor.explained(next(given_up))
             if work.done():
                 return self._result(work)
             return 0 if self.plan.options.until_epochs is None else 130
@@ -132,6 +140,12 @@ class _Network:
             await self.chain.close()
             await self.supervisor.stop()
             self.log.emit("stopped")
+
+    def _given_up(self, child: Child) -> None:
+        """A network that has begun to pay can do without one miner; else something is wrong."""
+        self.log.emit("given_up", name=child.program.name)
+        if not self.has_paid or child.program.name not in {m.name for m in self.plan.miners}:
+            self.hopeless.set()
 
     def _result(self, work: asyncio.Task[int]) -> int:
         """The exit status; where the node died under the work, its reason instead of the symptom."""
@@ -172,7 +186,8 @@ class _Network:
             self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
             self._tell(f"first paid epoch after {took_s:.1f} s")
             self._tell(view.curl_line(self.plan))
-            await bootstrap.set_tempo(options.tempo_blocks)
+            self.has_paid = True
+            await self._settle_tempo(bootstrap)
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2
             while options.until_epochs is None or epochs <= options.until_epochs:
@@ -188,6 +203,15 @@ class _Network:
         for name in VALIDATORS:
             await self.supervisor.start(programs.validator(self.plan, record, name))
         await self.supervisor.start(programs.gateway(self.plan, record))
+
+    async def _settle_tempo(self, bootstrap: Bootstrap) -> None:
+        """Go over to the wanted tempo, also if the node is being restarted just now."""
+        async with asyncio.timeout(NODE_LIMIT_S):
+            while True:
+                try:
+                    return await bootstrap.set_tempo(self.plan.options.tempo_blocks)
+                except ChainAway:
+                    await asyncio.sleep(1.0)
 
     async def _until_paid(
         self, watch: Watch, epochs: int, limit_s: float, show: Callable[[Snapshot], None]

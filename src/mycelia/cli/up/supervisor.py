@@ -71,16 +71,20 @@ class Supervisor:
     """Owns the processes of one network."""
 
     def __init__(
-        self, logs: Path, *, log: EventLog | None = None, patience: Patience | None = None
+        self,
+        logs: Path,
+        *,
+        on_give_up: Callable[[Child], None],
+        log: EventLog | None = None,
+        patience: Patience | None = None,
     ) -> None:
+        """`on_give_up` is told of each process that failed too often; `explained` says why."""
         self.children: dict[str, Child] = {}
-        self.gave_up = asyncio.Event()
-        """Set when some process failed too often; `failure` says which and why."""
+        self._on_give_up = on_give_up
         self._logs = logs
         self._log = log or EventLog(None, "up")
         self._patience = patience or Patience()
         self._keepers: list[asyncio.Task[None]] = []
-        self._stopping = False
 
     async def start(self, program: Program) -> Child:
         """Start a program and keep it running. Raises AppError if it cannot be started at all."""
@@ -95,13 +99,8 @@ class Supervisor:
         self._keepers.append(asyncio.create_task(self._keep(child)))
         return child
 
-    def failure(self) -> AppError:
-        """Why a process was given up: what it said itself, or the last words of its output."""
-        child = next(child for child in self.children.values() if child.given_up)
-        return self.explained(child)
-
     def explained(self, child: Child) -> AppError:
-        """Why a program ended the last time."""
+        """Why a program ended the last time: what it said itself, or the end of its output."""
         name, output = child.program.name, self._output_path(child.program.name)
         if said := self._complaint(name):
             return AppError("process_failed", f"{name} ended: {said[0]}", said[1])
@@ -134,7 +133,6 @@ class Supervisor:
 
     async def stop(self, limit_s: float = _STOP_S) -> None:
         """Ask every process to end, and end whatever is left after `limit_s` seconds."""
-        self._stopping = True
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -170,7 +168,7 @@ class Supervisor:
             explained = self._complaint(child.program.name) is not None
             if short_lives >= (_EXPLAINED_ATTEMPTS if explained else patience.attempts):
                 child.given_up = True
-                self.gave_up.set()
+                self._on_give_up(child)
                 return
             pause_s = patience.first_pause_s * 2 ** max(0, short_lives - 1)
             await asyncio.sleep(min(pause_s, patience.longest_pause_s))
