@@ -28,6 +28,7 @@ DECORATORS = [
     "@view(*",
 ]
 REACHED_BY_NAME = {
+    "src/mycelia/wire/connection.py": ("on_*", "pause_writing", "resume_writing"),  # httptools, asyncio
     "src/mycelia/wire/listener.py": ("capture_signals",),  # uvicorn's hook
     "src/mycelia/wire/protocol.py": ("send_400_response",),  # uvicorn's hook
 }
