@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mycelia.pallets.subtensor.epoch import (
+    MYCELIA,
+    YUMA2,
+    YUMA3,
+    YUMA3_DENSE,
     EpochInput,
     EpochOutput,
     EpochParameters,
+    EpochRules,
     kernel,
     kernel_fast,
     pairs_of,
 )
+from mycelia.pallets.subtensor.epoch.layouts import Block, Entries, Layout
 from mycelia.primitives.fixed import ONE_Q32
 
 U16 = st.one_of(st.sampled_from([0, 1, 2, 32_767, 32_768, 65_534, 65_535]), st.integers(0, 65_535))
@@ -25,52 +31,67 @@ STAKE = st.one_of(
     st.integers(0, (21 * 10**15) << 64),
 )
 HEIGHT = st.integers(0, 12)
+PPM = st.sampled_from([0, 1, 900_000, 999_999, 1_000_000, 1_000_001, 2**64 - 1])
+STEEPNESS = st.sampled_from([-(2**15), -200, -1, 0, 1, 100, 200, 1_000, 2**15 - 1])
 
 
 @st.composite
 def epochs(draw: st.DrawFn) -> EpochInput:
     """Subnets of up to nine neurons at all the edges: ties, nobody, everybody, nothing, the
-    most.
+    most. Half of them are busy: nearly everybody has a permit and spoke lately.
     """
     n = draw(st.integers(0, 9))
+    busy = draw(st.booleans())
 
     def vector(values: st.SearchStrategy[Any]) -> list[Any]:
         return draw(st.lists(values, min_size=n, max_size=n))
 
     def matrix() -> dict[int, list[tuple[int, int]]]:
-        row = st.dictionaries(st.integers(0, n + 1), U16, max_size=n + 2)
-        rows = draw(st.dictionaries(st.integers(0, n), row, max_size=n))
+        row = st.dictionaries(st.integers(0, n + 1), U16, min_size=n * busy // 2, max_size=n + 2)
+        rows = draw(st.dictionaries(st.integers(0, n), row, min_size=n * busy // 2, max_size=n))
         return {i: list(row.items()) for i, row in rows.items()}
 
+    def usual(value: st.SearchStrategy[Any], other: st.SearchStrategy[Any]) -> Any:
+        """One value nine times of ten on a busy subnet."""
+        return draw(value if busy and draw(st.integers(0, 9)) else other)
+
+    slow, fast = sorted((draw(U16), draw(U16)))
+    alphas = usual(st.just((slow, fast)), st.tuples(U16, U16))
     parameters = EpochParameters(
         tempo_blocks=draw(st.integers(0, 20)),
-        activity_cutoff_blocks=draw(st.integers(1, 20)),
-        max_validators=draw(st.integers(0, n + 1)),
+        activity_cutoff_blocks=usual(st.just(20), st.integers(1, 20)),
+        max_validators=usual(st.just(n), st.integers(0, n + 1)),
         kappa_u16=draw(U16),
         bonds_penalty_u16=draw(U16),
-        bonds_moving_average_ppm=draw(
-            st.one_of(
-                st.sampled_from([0, 1, 900_000, 999_999, 1_000_000, 1_000_001, 2**64 - 1]),
-                st.integers(0, 1_000_000),
-            )
-        ),
+        bonds_moving_average_ppm=usual(st.integers(0, 1_000_000), PPM),
         stake_threshold_rao=draw(st.sampled_from([0, 0, 1, 100])),
+        liquid_alpha=draw(st.booleans()),
+        alpha_low_u16=alphas[0],
+        alpha_high_u16=alphas[1],
+        alpha_steepness_percent=draw(STEEPNESS | st.integers(-(2**15), 2**15 - 1)),
     )
     equal = draw(st.booleans())
     return EpochInput(
         block=draw(HEIGHT),
-        last_step_block=draw(HEIGHT),
+        last_step_block=usual(st.integers(6, 12), HEIGHT),
         emission_rao=draw(st.one_of(st.just(2**64 - 1), st.integers(0, 10**12))),
         stakes_q64=[draw(STAKE)] * n if equal else vector(STAKE),
-        last_updates=vector(HEIGHT),
-        registered_at=vector(HEIGHT),
-        permits=vector(st.booleans()),
+        last_updates=vector(st.integers(4, 12)) if busy else vector(HEIGHT),
+        registered_at=vector(st.integers(0, 7)) if busy else vector(HEIGHT),
+        permits=vector(st.sampled_from([True] * (1 + 8 * busy) + [False])),
         weights=matrix(),
         bonds=matrix(),
         owner_uid=draw(st.one_of(st.none(), st.integers(0, n))),
         commit_blocks=draw(st.none()) if draw(st.booleans()) else vector(st.none() | HEIGHT),
         parameters=parameters,
+        rules=EpochRules(
+            usual(st.just(True), st.booleans()), draw(st.booleans()), draw(st.booleans())
+        ),
     )
+
+
+def block(rows: int, n: int, *_sources: object) -> Layout:
+    return Block(rows, n)
 
 
 def plain(outcome: EpochOutput) -> dict[str, Any]:
@@ -82,39 +103,70 @@ def plain(outcome: EpochOutput) -> dict[str, Any]:
 @settings(max_examples=250, deadline=None)
 @given(epochs())
 def test_fast_kernel_equals_the_clear_one(epoch: EpochInput) -> None:
-    assert plain(kernel_fast.run_epoch(epoch)) == plain(kernel.run_epoch(epoch))
+    check_equal(epoch)
+
+
+EXTREMES = np.array([0, 0, 1, 255, 32_767, 32_768, 65_534, 65_535], dtype=np.uint16)
 
 
 def random_subnet(seed: int, validators: int, miners: int) -> EpochInput:
-    """A busy subnet with noisy weights and standing bonds."""
+    """A busy subnet with standing bonds. By seed: rows full or with gaps, values all random or many
+    of them extreme, stakes wide apart or equal; under each of the rules.
+    """
     rng = np.random.default_rng(seed)
     n = validators + miners
-    stakes = [int(s) << 64 for s in rng.integers(10**9, 10**15, validators)] + [0] * miners
+    stakes = rng.integers(1, 10**15, validators) if seed % 3 else np.full(validators, 10**12)
     columns = np.arange(validators, n, dtype=np.uint16)
 
     def matrix() -> dict[int, Any]:
         values = rng.integers(0, 65_536, (validators, miners), dtype=np.uint16)
-        return {i: np.stack((columns, values[i]), axis=1) for i in range(validators)}
+        if seed % 2:
+            extreme = rng.random(values.shape) < 0.5
+            values[extreme] = rng.choice(EXTREMES, int(extreme.sum()))
+        share = 0.8 if seed // 4 % 2 else 1
+        rows = {}
+        for i in range(validators):
+            named = rng.random(miners) < share
+            rows[i] = np.stack((columns[named], values[i][named]), axis=1)
+        return rows
 
     return EpochInput(
         block=10_000,
         last_step_block=9_900,
         emission_rao=10**11,
-        stakes_q64=stakes,
+        stakes_q64=[int(s) << 64 for s in stakes] + [0] * miners,
         last_updates=[int(b) for b in rng.integers(9_000, 10_000, n)],
         registered_at=[int(b) for b in rng.integers(0, 9_500, n)],
         permits=[uid < validators for uid in range(n)],
         weights=matrix(),
         bonds=matrix(),
         owner_uid=0,
+        parameters=EpochParameters(
+            bonds_penalty_u16=(0, 12_345, 65_535)[seed % 3],
+            liquid_alpha=seed % 5 < 3,
+            alpha_low_u16=6_553,
+            alpha_high_u16=19_660,
+            alpha_steepness_percent=(1_000, 100, 32_767)[seed // 3 % 3],
+        ),
+        rules=(YUMA2, YUMA3, YUMA3_DENSE, MYCELIA)[seed % 4],
     )
 
 
-def test_fast_kernel_equals_the_clear_one_at_size() -> None:
-    for seed, beta in enumerate((0, 12_345, 65_535)):
-        epoch = random_subnet(seed, validators=48, miners=100)
-        epoch = replace(epoch, parameters=EpochParameters(bonds_penalty_u16=beta))
-        assert plain(kernel_fast.run_epoch(epoch)) == plain(kernel.run_epoch(epoch))
+def check_equal(epoch: EpochInput) -> None:
+    expected = plain(kernel.run_epoch(epoch))
+    assert plain(kernel_fast.run_epoch(epoch, block)) == expected
+    assert plain(kernel_fast.run_epoch(epoch, Entries)) == expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_fast_kernel_equals_the_clear_one_at_size(seed: int) -> None:
+    check_equal(random_subnet(seed, validators=(1, 17, 48)[seed % 3], miners=60))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(101, 106))
+def test_fast_kernel_equals_the_clear_one_on_large_subnets(seed: int) -> None:
+    check_equal(random_subnet(seed, validators=512, miners=512))
 
 
 @settings(max_examples=150, deadline=None)

@@ -12,8 +12,9 @@ miners j. Yuma turns many such opinions, some of them dishonest, into one paymen
    cannot pay its friends.
 3. *Incentive* I_j: the stake-weighted sum of the clipped weights. It is what miner j earns.
 4. *Bonds* B_ij: an average over time of how strongly i has backed j, so that whoever saw early what
-   later became consensus owns the larger part of j's success. Dividend D_i = sum_j B_ij I_j is what
-   validator i earns.
+   later became consensus owns the larger part of j's success. The dividend D_i, in Yuma 2 simply
+   sum_j B_ij I_j, is what validator i earns. `bonds` has the three families of this step: Yuma 2,
+   Yuma 3 and our own; `alpha` has the speed at which bonds move.
 5. *Emission*: miners share one half by I, validators the other half by D.
 
 This version is for reading; `kernel_fast` is the same function on arrays. Numbers are I32F32
@@ -21,8 +22,8 @@ This version is for reading; `kernel_fast` is the same function on arrays. Numbe
 is rounded down, so no step creates reward, and at most a few rao of an epoch's emission per neuron
 stay unpaid.
 
-A matrix is a list of rows, a row a dict from column to value. In these rules an absent entry and a
-zero one act alike.
+A matrix is a list of rows, a row a dict from column to value. Whether an absent entry acts like a
+zero one is part of the rules where it matters: see `EpochRules`.
 
 Terms: kappa, beta (bonds penalty), alpha (speed of the bonds' average), permit, tempo:
 docs/units.md.
@@ -33,28 +34,74 @@ symbols follow its `docs/consensus.md`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from mycelia.pallets.subtensor.epoch.bonds import BondSteps, bonds_and_dividends
+from mycelia.pallets.subtensor.epoch.matrices import (
+    Matrix,
+    Row,
+    Vector,
+    normalized,
+    rows_normalized,
+    stake_weighted_sums,
+)
 from mycelia.pallets.subtensor.epoch.types import EpochInput, EpochOutput, SparseRow, pairs_of
 from mycelia.primitives.fixed import (
     ONE_Q32,
     add_q32,
-    clamped,
     div_q32,
     mul_q32,
     q32_of_u16_share,
     sub_q32,
-    trunc_div,
     u16_share_of_q32,
     u64_of_q32,
 )
 
-Vector = list[int]
-Row = dict[int, int]
-Matrix = list[Row]
+
+@dataclass(frozen=True)
+class Steps:
+    """Everything an epoch works out, in order. Vectors by uid, matrices validators by miners."""
+
+    stake: Vector
+    active: list[bool]
+    speakers: list[bool]
+    permits: list[bool]
+    active_stake: Vector
+    weights: Matrix
+    consensus: Vector
+    clipped: Matrix
+    ranks: Vector
+    incentive: Vector
+    backed: Matrix
+    bonds: BondSteps
+    servers: Vector
+    validators: Vector
+    combined: Vector
 
 
 def run_epoch(epoch: EpochInput) -> EpochOutput:
-    """Decide the outcome of one epoch by the rules of Yuma 2.
+    """Decide the outcome of one epoch.
+
+    Source: epoch/run_epoch.rs::epoch_mechanism
+    """
+    steps = steps_of(epoch)
+    return EpochOutput(
+        active=tuple(steps.active),
+        permits=tuple(steps.permits),
+        stake_weights_u16=shares_u16(steps.stake),
+        consensus_u16=shares_u16(steps.consensus),
+        incentives_u16=shares_u16(steps.incentive),
+        dividends_u16=shares_u16(steps.bonds.dividends),
+        validator_trust_u16=shares_u16([sum(row.values()) for row in steps.clipped]),
+        server_emissions_rao=amounts(steps.servers, epoch.emission_rao),
+        validator_emissions_rao=amounts(steps.validators, epoch.emission_rao),
+        emissions_rao=amounts(steps.combined, epoch.emission_rao),
+        bonds={i: stored_row(row) for i, row in enumerate(steps.bonds.stored) if steps.permits[i]},
+    )
+
+
+def steps_of(epoch: EpochInput) -> Steps:
+    """Yuma consensus, from who speaks to what everybody is paid.
 
     Source: epoch/run_epoch.rs::epoch_mechanism
     """
@@ -73,32 +120,35 @@ def run_epoch(epoch: EpochInput) -> EpochOutput:
     kappa = q32_of_u16_share(parameters.kappa_u16)
     consensus = weighted_medians(active_stake, weights, n, kappa)
     clipped = clipped_weights(weights, consensus)
-    validator_trust = [sum(row.values()) for row in clipped]
 
     # 3. Incentive.
-    incentive = normalized(stake_weighted_sums(clipped, active_stake, n))
+    ranks = stake_weighted_sums(clipped, active_stake, n)
+    incentive = normalized(ranks)
 
     # 4. Bonds and dividends.
     beta = q32_of_u16_share(parameters.bonds_penalty_u16)
     backed = interpolated(weights, clipped, beta)
-    bonds, dividends = yuma2_bonds(epoch, backed, active_stake, incentive)
+    bonds = bonds_and_dividends(epoch, backed, active_stake, consensus, incentive)
 
     # 5. Emission.
     fallback = active_stake if any(active_stake) else stake
-    servers, validators, combined = emission_shares(incentive, dividends, fallback)
-
-    return EpochOutput(
-        active=tuple(active),
-        permits=tuple(permits),
-        stake_weights_u16=shares_u16(stake),
-        consensus_u16=shares_u16(consensus),
-        incentives_u16=shares_u16(incentive),
-        dividends_u16=shares_u16(dividends),
-        validator_trust_u16=shares_u16(validator_trust),
-        server_emissions_rao=amounts(servers, epoch.emission_rao),
-        validator_emissions_rao=amounts(validators, epoch.emission_rao),
-        emissions_rao=amounts(combined, epoch.emission_rao),
-        bonds={i: stored_row(bonds[i]) for i in range(n) if permits[i]},
+    servers, validators, combined = emission_shares(incentive, bonds.dividends, fallback)
+    return Steps(
+        stake=stake,
+        active=active,
+        speakers=speakers,
+        permits=permits,
+        active_stake=active_stake,
+        weights=weights,
+        consensus=consensus,
+        clipped=clipped,
+        ranks=ranks,
+        incentive=incentive,
+        backed=backed,
+        bonds=bonds,
+        servers=servers,
+        validators=validators,
+        combined=combined,
     )
 
 
@@ -215,48 +265,23 @@ def weighted_median(stake: Vector, scores: Vector, minority: int) -> int:
 def clipped_weights(weights: Matrix, consensus: Vector) -> Matrix:
     """Wc_ij = min(W_ij, C_j): nobody may go beyond the consensus.
 
+    A weight that is cut to nothing is absent from then on; one that was zero stays named.
+
     Source: epoch/math.rs::col_clip_sparse
     """
-    return [{j: min(w, consensus[j]) for j, w in row.items()} for row in weights]
+    return [
+        {j: min(w, consensus[j]) for j, w in row.items() if consensus[j] > 0 or w == 0}
+        for row in weights
+    ]
 
 
-# 3. Incentive
-
-
-def stake_weighted_sums(weights: Matrix, stake: Vector, n: int) -> Vector:
-    """R_j = sum_i A_i W_ij, each product rounded down.
-
-    Source: epoch/math.rs::matmul_sparse
-    """
-    sums = [0] * n
-    for i, row in enumerate(weights):
-        for j, weight in row.items():
-            sums[j] = add_q32(sums[j], mul_q32(stake[i], weight))
-    return sums
-
-
-# 4. Bonds and dividends
-
-
-def yuma2_bonds(
-    epoch: EpochInput, backed: Matrix, active_stake: Vector, incentive: Vector
-) -> tuple[Matrix, Vector]:
-    """The bonds to store, and the dividends that they earn.
-
-    A bond is an average over the epochs of the share of a miner that the validator bought in each.
-
-    Source: epoch/run_epoch.rs::epoch_mechanism, the branch without Yuma3On
-    """
-    purchased = columns_normalized(stake_in_columns(backed, active_stake))
-    held = columns_normalized(admitted_bonds(epoch))
-    alpha = bonds_alpha(epoch.parameters.bonds_moving_average_ppm)
-    bonds = columns_normalized(moving_average(purchased, held, alpha))
-    dividends = [sum(mul_q32(b, incentive[j]) for j, b in row.items()) for row in bonds]
-    return columns_upscaled(bonds), normalized(dividends)
+# 4. What counts for bonds
 
 
 def interpolated(weights: Matrix, clipped: Matrix, beta: int) -> Matrix:
     """W + beta (Wc - W): how much of a weight still buys bonds; with beta = 1, nothing beyond C.
+
+    In between, rows come out in the order of columns, and only what is positive stays.
 
     Source: epoch/math.rs::interpolate_sparse
     """
@@ -264,78 +289,11 @@ def interpolated(weights: Matrix, clipped: Matrix, beta: int) -> Matrix:
         return weights
     if beta == ONE_Q32:
         return clipped
-    return [
-        {j: add_q32(w, mul_q32(beta, sub_q32(clipped[i].get(j, 0), w))) for j, w in row.items()}
-        for i, row in enumerate(weights)
-    ]
-
-
-def stake_in_columns(weights: Matrix, stake: Vector) -> Matrix:
-    """W_ij A_i: the bonds each validator would buy now.
-
-    Source: epoch/math.rs::row_hadamard_sparse
-    """
-    return [{j: mul_q32(w, stake[i]) for j, w in row.items()} for i, row in enumerate(weights)]
-
-
-def admitted_bonds(epoch: EpochInput) -> Matrix:
-    """The stored bonds, without those on neurons that registered since the last epoch.
-
-    Before the first epoch the block one tempo ago stands in for it.
-
-    Source: epoch/math.rs::scalar_vec_mask_sparse_matrix
-    """
-    n = len(epoch.registered_at)
-    last_epoch = (
-        epoch.last_step_block + 1
-        if epoch.last_step_block
-        else max(0, epoch.block - epoch.parameters.tempo_blocks)
-    )
-    admitted: Matrix = [{} for _ in range(n)]
-    for i in range(n):
-        for j, bond_u16 in pairs_of(epoch.bonds.get(i, ())):
-            if j < n and epoch.registered_at[j] < last_epoch:
-                admitted[i][j] = bond_u16 << 32
-    return admitted
-
-
-def bonds_alpha(moving_average_ppm: int) -> int:
-    """The share of a new observation in the bonds' average: one minus the configured memory.
-
-    The memory is rounded down from 64 to 32 fraction bits, so alpha comes out a unit of 2^-32 high
-    at most.
-
-    Source: epoch/run_epoch.rs::compute_ema_bonds_normal_sparse
-    """
-    memory = clamped(trunc_div(moving_average_ppm << 64, 1_000_000) >> 32, -(2**63), 2**63 - 1)
-    return sub_q32(ONE_Q32, memory)
-
-
-def moving_average(new: Matrix, old: Matrix, alpha: int) -> Matrix:
-    """The sum alpha new + (1 - alpha) old, products rounded down; only what is positive stays.
-
-    Source: epoch/math.rs::mat_ema_sparse
-    """
-    rest = sub_q32(ONE_Q32, alpha)
-    averaged: Matrix = []
-    for new_row, old_row in zip(new, old, strict=True):
-        row = {j: mul_q32(alpha, value) for j, value in new_row.items()}
-        for j, value in old_row.items():
-            row[j] = add_q32(row.get(j, 0), mul_q32(rest, value))
-        averaged.append({j: row[j] for j in sorted(row) if row[j] > 0})
-    return averaged
-
-
-def columns_upscaled(bonds: Matrix) -> Matrix:
-    """Each column divided by its maximum: the form in which 16 bits store bonds best.
-
-    Source: epoch/math.rs::inplace_col_max_upscale_sparse
-    """
-    largest: Row = {}
-    for row in bonds:
-        for j, bond in row.items():
-            largest[j] = max(largest.get(j, 0), bond)
-    return [{j: div_q32(bond, largest[j]) for j, bond in row.items()} for row in bonds]
+    between: Matrix = []
+    for row, cut in zip(weights, clipped, strict=True):
+        mixed = {j: add_q32(w, mul_q32(beta, sub_q32(cut.get(j, 0), w))) for j, w in row.items()}
+        between.append({j: mixed[j] for j in sorted(mixed) if mixed[j] > 0})
+    return between
 
 
 def stored_row(row: Row) -> SparseRow:
@@ -381,37 +339,3 @@ def shares_u16(shares: Vector) -> tuple[int, ...]:
     Source: epoch/math.rs::fixed_proportion_to_u16
     """
     return tuple(u16_share_of_q32(share) for share in shares)
-
-
-# Vectors and matrices
-
-
-def normalized(vector: Vector) -> Vector:
-    """Scaled to the sum of one, rounded toward zero; a zero sum leaves it as it is.
-
-    Source: epoch/math.rs::inplace_normalize
-    """
-    total = sum(vector)
-    return [div_q32(value, total) for value in vector] if total else vector
-
-
-def rows_normalized(matrix: Matrix) -> Matrix:
-    """Each row with a positive sum scaled to the sum of one.
-
-    Source: epoch/math.rs::inplace_row_normalize_sparse
-    """
-    return [dict(zip(row, normalized(list(row.values())), strict=True)) for row in matrix]
-
-
-def columns_normalized(matrix: Matrix) -> Matrix:
-    """Each column with a sum scaled to the sum of one.
-
-    Source: epoch/math.rs::inplace_col_normalize_sparse
-    """
-    totals: Row = {}
-    for row in matrix:
-        for j, value in row.items():
-            totals[j] = add_q32(totals.get(j, 0), value)
-    return [
-        {j: div_q32(v, totals[j]) if totals[j] else v for j, v in row.items()} for row in matrix
-    ]

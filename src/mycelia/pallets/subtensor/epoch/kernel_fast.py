@@ -1,82 +1,125 @@
 """Yuma consensus on arrays: the same function as `kernel.run_epoch`, bit for bit.
 
-Read `kernel` first; names and steps are the same here. Only rows that can matter are laid out, as
-dense blocks of (validators, neurons). In Yuma 2 an absent entry and a zero one act alike, so a
-block needs no mask of presence.
+Read `kernel` first; names and steps are the same here. Only rows that can matter are laid out, as a
+block or as entries: see `layouts`. Arithmetic is unsigned: see `arrays`.
 
-All shares here lie in [0, 1] = [0, 2^32], which makes unsigned 64-bit arithmetic exact:
-
-- a product needs 65 bits only where both factors are one, so one factor is split at bit 32 before
-  multiplying;
-- a quotient of shares is taken in two steps, of 30 bits and of 2;
-- sums of shares fit for 2^30 neurons, sums of 16-bit weights and bonds for any number of them.
-
-Outside of those bounds, which a sane subnet never leaves, the clear kernel answers instead.
+Outside of the bounds in which that is exact, which a sane subnet never leaves, the clear kernel
+answers instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mycelia.pallets.subtensor.epoch import kernel
+from mycelia.pallets.subtensor.epoch.alpha import speeds_of
+from mycelia.pallets.subtensor.epoch.arrays import (
+    LOW,
+    ONE,
+    SHIFT,
+    U64,
+    div,
+    liquid_alphas,
+    mul,
+    normalized,
+)
+from mycelia.pallets.subtensor.epoch.bonds import bonds_alpha, bonds_count_before
+from mycelia.pallets.subtensor.epoch.layouts import Layout, Named, layout_for, named
+from mycelia.pallets.subtensor.epoch.matrices import normalized as normalized_list
 from mycelia.pallets.subtensor.epoch.types import EpochInput, EpochOutput, SparseRow
 from mycelia.primitives.fixed import ONE_Q32, U16_MAX, q32_of_u16_share
 
-U64 = NDArray[np.uint64]
-Bools = NDArray[np.bool_]
-
-SHIFT = np.uint64(32)
-LOW = np.uint64(ONE_Q32 - 1)
-FIRST_SHIFT, SECOND_SHIFT = np.uint64(30), np.uint64(2)
-MAX_ROWS = 2**15 - 1
+MAX_ROWS: Final = 2**15 - 1
 """Beyond it the original's column sums of stored bonds may saturate."""
+MAX_STEEPNESS_PERCENT: Final = 2**15
+NEVER: Final = 2**64 - 1
+
+Layouts = Callable[..., Layout]
 
 
-def run_epoch(epoch: EpochInput) -> EpochOutput:
-    """Decide the outcome of one epoch by the rules of Yuma 2."""
+class _Unbounded(Exception):
+    """A number would leave the bounds in which this kernel is exact."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What counts of an epoch's input, laid out: `weights` and `bonds` are cells of 16 bits.
+
+    `uids` has the uid of each row, `stake` its active stake; the entries keep the order in which
+    rows name them, which matters where absent entries do not decay.
+    """
+
+    layout: Layout
+    uids: list[int]
+    stake: U64
+    weight_entries: Named
+    bond_entries: Named
+    weights: U64
+    bonds: U64
+
+
+def run_epoch(epoch: EpochInput, layouts: Layouts = layout_for) -> EpochOutput:
+    """Decide the outcome of one epoch. Tests hand in a layout; otherwise the size decides."""
+    if _is_plain(epoch):
+        try:
+            return _run_epoch(epoch, layouts)
+        except _Unbounded:
+            pass
+    return kernel.run_epoch(epoch)
+
+
+def _is_plain(epoch: EpochInput) -> bool:
+    """Whether shares stay shares under the subnet's parameters."""
+    parameters = epoch.parameters
+    return (
+        len(epoch.stakes_q64) > 0
+        and parameters.bonds_moving_average_ppm <= 1_000_000
+        and parameters.alpha_low_u16 <= parameters.alpha_high_u16
+        and abs(parameters.alpha_steepness_percent) <= MAX_STEEPNESS_PERCENT
+    )
+
+
+def _run_epoch(epoch: EpochInput, layouts: Layouts) -> EpochOutput:
     parameters = epoch.parameters
     n = len(epoch.stakes_q64)
-    if n == 0 or parameters.bonds_moving_average_ppm > 1_000_000:
-        return kernel.run_epoch(epoch)
 
     # 1. Who speaks.
     stake = kernel.normalized_stake(epoch)
     active = kernel.active_neurons(epoch)
     permits = kernel.new_permits(epoch, stake)
     speakers = kernel.with_owner(epoch.permits, epoch.owner_uid)
-    active_stake = kernel.normalized(
+    active_stake = normalized_list(
         [s if active[i] and speakers[i] else 0 for i, s in enumerate(stake)]
     )
-    rows = [
-        i
-        for i in range(n)
-        if (speakers[i] and len(epoch.weights.get(i, ())))
-        or len(epoch.bonds.get(i, ()))
-        or active_stake[i]
-    ]
-    if len(rows) > MAX_ROWS:
-        return kernel.run_epoch(epoch)
-    held_stake = np.array([active_stake[i] for i in rows], dtype=np.uint64)
-    registered = np.array(epoch.registered_at, dtype=np.uint64)
-    weights = rows_normalized(admitted_weights(epoch, rows, speakers, registered))
+    said = laid_out(epoch, speakers, active_stake, layouts)
+    layout = said.layout
+    weights = rows_normalized(said)
 
     # 2. Consensus.
-    consensus = weighted_medians(held_stake, weights, q32_of_u16_share(parameters.kappa_u16))
-    clipped = np.minimum(weights, consensus)
+    kappa = q32_of_u16_share(parameters.kappa_u16)
+    votes = normalized(said.stake)
+    consensus = layout.medians(votes, weights, int(votes.sum()) - kappa)
+    clipped = np.minimum(weights, layout.by_column(consensus))
 
     # 3. Incentive.
-    incentive = normalized(mul(clipped, held_stake[:, None]).sum(axis=0))
+    incentive = normalized(layout.column_sums(mul(clipped, layout.by_row(said.stake))))
 
     # 4. Bonds and dividends.
     backed = interpolated(weights, clipped, q32_of_u16_share(parameters.bonds_penalty_u16))
-    bonds, dividends = yuma2_bonds(epoch, rows, registered, backed, held_stake, incentive)
+    if epoch.rules.bonds_without_stake:
+        bonds, order = averaged_weights(epoch, said, weights, backed, consensus)
+        dividends = earned(epoch, said, bonds, incentive)
+    else:
+        bonds, dividends = yuma2_bonds(epoch, said, backed, incentive)
+        order = None
 
     # 5. Emission.
-    dividends = scattered(dividends, rows, n)
-    validator_trust = scattered(clipped.sum(axis=1), rows, n)
+    dividends = scattered(dividends, said.uids, n)
+    validator_trust = scattered(layout.row_sums(clipped), said.uids, n)
     servers, validators, combined = emission_shares(
         incentive, dividends, np.array(active_stake if any(active_stake) else stake, np.uint64)
     )
@@ -91,68 +134,61 @@ def run_epoch(epoch: EpochInput) -> EpochOutput:
         server_emissions_rao=amounts(servers, epoch.emission_rao),
         validator_emissions_rao=amounts(validators, epoch.emission_rao),
         emissions_rao=amounts(combined, epoch.emission_rao),
-        bonds=stored_rows(bonds, rows, permits),
+        bonds=stored_rows(said, bonds, permits, order),
     )
 
 
 # 1. Who speaks
 
 
+def laid_out(
+    epoch: EpochInput, speakers: Sequence[bool], active_stake: Sequence[int], layouts: Layouts
+) -> Said:
+    """The rows that can matter, with the weights and bonds that count."""
+    n = len(speakers)
+    spoke = [i for i in epoch.weights if i < n and speakers[i] and len(epoch.weights[i])]
+    hold = [i for i in epoch.bonds if i < n and len(epoch.bonds[i])]
+    staked = [i for i, s in enumerate(active_stake) if s]
+    uids = sorted({*spoke, *hold, *staked})
+    if len(uids) > MAX_ROWS:
+        raise _Unbounded
+    registered = np.array(epoch.registered_at, dtype=np.uint64)
+    weights = admitted_weights(epoch, uids, speakers, registered)
+    bonds = named(epoch.bonds, uids, n)
+    bonds = bonds.where(registered[bonds.columns] < np.uint64(bonds_count_before(epoch)))
+    layout = layouts(len(uids), n, weights, bonds)
+    return Said(
+        layout=layout,
+        uids=uids,
+        stake=np.array([active_stake[i] for i in uids], dtype=np.uint64),
+        weight_entries=weights,
+        bond_entries=bonds,
+        weights=layout.cells(weights),
+        bonds=layout.cells(bonds),
+    )
+
+
 def admitted_weights(
-    epoch: EpochInput, rows: Sequence[int], speakers: Sequence[bool], registered: U64
-) -> U64:
-    """The weights that count, as whole 16-bit numbers; zero where left out."""
-    weights = block_of(epoch.weights, [i if speakers[i] else -1 for i in rows], len(registered))
-    others = [at for at, uid in enumerate(rows) if uid != epoch.owner_uid]
-    weights[others, [rows[at] for at in others]] = 0
-    updated = np.array([epoch.last_updates[i] for i in rows], dtype=np.uint64)
-    weights[updated[:, None] <= registered] = 0
+    epoch: EpochInput, uids: Sequence[int], speakers: Sequence[bool], registered: U64
+) -> Named:
+    """The weights that count."""
+    weights = named(epoch.weights, [i if speakers[i] else -1 for i in uids], len(registered))
+    since = registered[weights.columns]
+    updated = np.array([epoch.last_updates[i] for i in uids], dtype=np.uint64)
+    own = np.array([-1 if i == epoch.owner_uid else i for i in uids], dtype=np.intp)
+    counts = (own[weights.rows] != weights.columns) & (updated[weights.rows] > since)
     if epoch.commit_blocks is not None:
-        commits = [epoch.commit_blocks[i] for i in rows]
-        never = 2**64 - 1
-        blocks = np.array([never if c is None else c for c in commits], dtype=np.uint64)
-        weights[blocks[:, None] < registered] = 0
-    return weights
+        commits = [epoch.commit_blocks[i] for i in uids]
+        blocks = np.array([NEVER if c is None else c for c in commits], dtype=np.uint64)
+        counts &= blocks[weights.rows] >= since
+    return weights.where(counts)
 
 
-def block_of(entries: Mapping[int, SparseRow], rows: Sequence[int], n: int) -> U64:
-    """The named rows laid out densely; columns beyond n are dropped, rows -1 stay zero."""
-    block = np.zeros((len(rows), n), dtype=np.uint64)
-    for at, uid in enumerate(rows):
-        row = entries.get(uid, ())
-        if len(row):
-            pairs = np.array(row, dtype=np.int64)
-            pairs = pairs[pairs[:, 0] < n]
-            block[at, pairs[:, 0]] = pairs[:, 1]
-    return block
-
-
-def rows_normalized(weights_u16: U64) -> U64:
+def rows_normalized(said: Said) -> U64:
     """Whole numbers to shares of their row's sum."""
-    totals = weights_u16.sum(axis=1, keepdims=True)
-    shares: U64 = (weights_u16 << SHIFT) // np.maximum(totals, np.uint64(1))
+    totals = np.maximum(said.layout.row_sums(said.weights), np.uint64(1))
+    shares: U64 = (said.weights << SHIFT) // said.layout.by_row(totals)
     return shares
-
-
-# 2. Consensus
-
-
-def weighted_medians(stake: U64, weights: U64, kappa: int) -> U64:
-    """For each miner the largest weight that stake of at least kappa supports."""
-    voters = np.flatnonzero(stake)
-    if len(voters) == 0:
-        return np.zeros(weights.shape[1], dtype=np.uint64)
-    votes = normalized(stake[voters])
-    minority = int(votes.sum()) - kappa
-    scores = weights[voters]
-    order = np.argsort(scores, axis=0, kind="stable")
-    counted = np.cumsum(votes[order], axis=0).astype(np.int64)
-    exceeds = counted > minority
-    exceeds[-1] = True
-    first = exceeds.argmax(axis=0)
-    columns = np.arange(weights.shape[1])
-    medians: U64 = scores[order[first, columns], columns]
-    return medians
 
 
 # 4. Bonds and dividends
@@ -169,41 +205,113 @@ def interpolated(weights: U64, clipped: U64, beta: int) -> U64:
     return weights - taken
 
 
-def yuma2_bonds(
-    epoch: EpochInput,
-    rows: Sequence[int],
-    registered: U64,
-    backed: U64,
-    stake: U64,
-    incentive: U64,
-) -> tuple[U64, U64]:
+def yuma2_bonds(epoch: EpochInput, said: Said, backed: U64, incentive: U64) -> tuple[U64, U64]:
     """The bonds to store and the dividends they earn, both for the rows only."""
-    purchased = columns_normalized(mul(backed, stake[:, None]))
-    held = block_of(epoch.bonds, rows, len(registered))
-    last_epoch = (
-        epoch.last_step_block + 1
-        if epoch.last_step_block
-        else max(0, epoch.block - epoch.parameters.tempo_blocks)
+    layout = said.layout
+    purchased = columns_normalized(layout, mul(backed, layout.by_row(said.stake)))
+    totals = np.maximum(layout.column_sums(said.bonds), np.uint64(1))
+    held = (said.bonds << SHIFT) // layout.by_column(totals)
+    bonds = columns_normalized(layout, moving_average(epoch, purchased, held))
+    dividends = normalized(layout.row_sums(mul(bonds, layout.by_column(incentive))))
+    return div(bonds, layout.by_column(layout.column_peaks(bonds))), dividends
+
+
+def averaged_weights(
+    epoch: EpochInput, said: Said, weights: U64, backed: U64, consensus: U64
+) -> tuple[U64, Named | None]:
+    """The held bonds moved toward the weights, all at one speed or each at its own.
+
+    Also in which order to store them, where it is not that of columns.
+    """
+    held = (said.bonds << SHIFT) // np.uint64(U16_MAX)
+    if not (epoch.parameters.liquid_alpha and consensus.any()):
+        return moving_average(epoch, backed, held), None
+    layout = said.layout
+    stay, seen, seen_held, order = (backed | held) != 0, backed, held, None
+    if not epoch.rules.absent_entries_decay:
+        entries = still_named(epoch, said, weights, backed)
+        stay = layout.marks(entries)
+        seen, seen_held = met(layout, entries, backed), met(layout, said.bond_entries, held)
+        order = entries if seen is not backed else None
+    reference = np.broadcast_to(layout.by_column(consensus), held.shape)
+    alphas = liquid_alphas(
+        reference[stay], seen[stay], seen_held[stay], speeds_of(epoch.parameters)
     )
-    held[:, registered >= np.uint64(last_epoch)] = 0
-    totals = np.maximum(held.sum(axis=0), np.uint64(1))
-    held = (held << SHIFT) // totals
-    alpha = kernel.bonds_alpha(epoch.parameters.bonds_moving_average_ppm)
-    averaged = mul(purchased, np.uint64(alpha)) + mul(held, np.uint64(ONE_Q32 - alpha))
-    bonds = columns_normalized(averaged)
-    dividends = normalized(mul(bonds, incentive).sum(axis=1))
-    return div(bonds, bonds.max(axis=0, initial=0)), dividends
+    bonds = np.zeros_like(held)
+    bonds[stay] = np.minimum(mul(held[stay], ONE - alphas) + mul(backed[stay], alphas), ONE)
+    return bonds, order
 
 
-def stored_rows(bonds: U64, rows: Sequence[int], permits: Sequence[bool]) -> dict[int, SparseRow]:
+def still_named(epoch: EpochInput, said: Said, weights: U64, backed: U64) -> Named:
+    """The weights whose bonds stay, in the order in which they are read.
+
+    What was cut to nothing is gone. A zero that was set stays, unless weights were mixed; those
+    come out in the order of columns.
+    """
+    entries, beta = said.weight_entries, epoch.parameters.bonds_penalty_u16
+    if beta == 0:
+        return entries
+    if beta == U16_MAX:
+        return entries.where(said.layout.picked((backed != 0) | (weights == 0), entries))
+    return entries.where(said.layout.picked(backed != 0, entries)).in_order()
+
+
+def met(layout: Layout, entries: Named, cells: U64) -> U64:
+    """The cells, without what a reader passes that goes forward only; usually all of them."""
+    forward = entries.met(layout.shape[1])
+    if forward.all():
+        return cells
+    return np.where(layout.marks(entries.where(forward)), cells, np.uint64(0))
+
+
+def moving_average(epoch: EpochInput, new: U64, old: U64) -> U64:
+    """The sum alpha new + (1 - alpha) old, products rounded down."""
+    alpha = bonds_alpha(epoch.parameters.bonds_moving_average_ppm)
+    return mul(new, np.uint64(alpha)) + mul(old, np.uint64(ONE_Q32 - alpha))
+
+
+def earned(epoch: EpochInput, said: Said, bonds: U64, incentive: U64) -> U64:
+    """Dividends where stake counts at the end, for the rows only."""
+    layout = said.layout
+    if epoch.rules.stake_weighted_columns:
+        prices = bond_prices(said, bonds, incentive)
+        pay = mul(layout.by_column(prices), bonds)
+    else:
+        pay = mul(columns_normalized(layout, bonds), layout.by_column(incentive))
+    return normalized(mul(layout.row_sums(pay), said.stake))
+
+
+def bond_prices(said: Said, bonds: U64, incentive: U64) -> U64:
+    """p_j = I_j / sum_i A_i E_ij, the sum with 48 fraction bits."""
+    layout = said.layout
+    stake = layout.by_row(said.stake)
+    half = np.uint64(16)
+    backing = layout.column_sums(
+        ((stake >> SHIFT) * bonds << half) + ((stake & LOW) * bonds >> half)
+    )
+    paid = (incentive > 0) & (backing > 0)
+    prices = np.zeros_like(incentive)
+    if paid.any():
+        highest = (int(incentive[paid].max()) << 48) // int(backing[paid].min())
+        if highest * int(layout.row_sums(bonds).max()) >= 2**95:
+            raise _Unbounded
+        prices[paid] = div(incentive[paid], backing[paid], shift=48)
+    return prices
+
+
+def stored_rows(
+    said: Said, bonds: U64, permits: Sequence[bool], order: Named | None
+) -> dict[int, SparseRow]:
     """Rows of permit holders in 16 bits, rounded down; what is zero before that is absent."""
-    empty = np.zeros((0, 2), dtype=np.uint16)
+    kind: type[np.unsignedinteger[Any]] = np.uint16 if len(permits) <= 2**16 else np.uint32
+    empty = np.zeros((0, 2), dtype=kind)
     stored: dict[int, SparseRow] = {uid: empty for uid, held in enumerate(permits) if held}
-    bonds_u16 = bonds * np.uint64(U16_MAX) >> SHIFT
-    for at, uid in enumerate(rows):
+    for row, uid in enumerate(said.uids):
         if permits[uid]:
-            columns = np.flatnonzero(bonds[at])
-            stored[uid] = np.stack((columns, bonds_u16[at, columns]), axis=1).astype(np.uint16)
+            columns = None if order is None else order.columns[order.rows == row]
+            columns, values = said.layout.row(bonds, row, columns)
+            bonds_u16 = values * np.uint64(U16_MAX) >> SHIFT
+            stored[uid] = np.stack((columns, bonds_u16), axis=1).astype(kind)
     return stored
 
 
@@ -230,37 +338,16 @@ def shares_u16(shares: U64) -> tuple[int, ...]:
     return tuple(np.minimum(shares * np.uint64(U16_MAX) >> SHIFT, np.uint64(U16_MAX)).tolist())
 
 
-# Shares: unsigned, 32 fraction bits, at most one
+# Vectors and cells
 
 
-def mul(a: U64, b: U64 | np.uint64) -> U64:
-    """Product of shares, rounded down."""
-    return (a >> SHIFT) * b + ((a & LOW) * b >> SHIFT)
-
-
-def div(a: U64, b: U64 | np.uint64) -> U64:
-    """Quotient rounded down; 0 for a zero divisor, which is always the sum of zero numerators.
-
-    Shifting by 32 at once would leave 64 bits where the numerator is one or more, so it is done in
-    two steps.
-    """
-    b = np.maximum(b, np.uint64(1))
-    quotient, rest = np.divmod(a << FIRST_SHIFT, b)
-    return (quotient << SECOND_SHIFT) + (rest << SECOND_SHIFT) // b
-
-
-def normalized(vector: U64) -> U64:
-    """Scaled to the sum of one; a zero sum leaves it as it is."""
-    return div(vector, vector.sum())
-
-
-def columns_normalized(matrix: U64) -> U64:
+def columns_normalized(layout: Layout, cells: U64) -> U64:
     """Each column with a sum scaled to the sum of one."""
-    return div(matrix, matrix.sum(axis=0))
+    return div(cells, layout.by_column(layout.column_sums(cells)))
 
 
-def scattered(values: U64, rows: Sequence[int], n: int) -> U64:
+def scattered(values: U64, uids: Sequence[int], n: int) -> U64:
     """Values of the rows at their uids, zero elsewhere."""
     vector = np.zeros(n, dtype=np.uint64)
-    vector[list(rows)] = values
+    vector[list(uids)] = values
     return vector

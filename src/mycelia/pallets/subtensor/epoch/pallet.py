@@ -14,9 +14,12 @@ from mycelia.pallets.subtensor.epoch import kernel_fast
 from mycelia.pallets.subtensor.epoch.results import Results, StorageIndex, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.epoch.types import (
+    YUMA2,
+    YUMA3,
     EpochInput,
     EpochOutput,
     EpochParameters,
+    EpochRules,
     SparseRow,
 )
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
@@ -56,6 +59,9 @@ class Weights(Protocol):
 
     def rows(self, netuid: NetUid) -> Mapping[int, SparseRow]:
         """The weights that each uid set."""
+
+    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> Mapping[AccountId, int]:
+        """Block of each hotkey's earliest commit, of those made in that epoch or later."""
 
 
 class IncentiveAlphaEmittedToMiners(Event, index=110):
@@ -155,12 +161,31 @@ class Epochs(Pallet, name="SubtensorModule"):
             weights=self.weights.rows(netuid),
             bonds=dict(self.results.bonds.under(index)),
             owner_uid=self.owner_uid(netuid),
+            commit_blocks=self.commit_blocks(netuid, hotkeys),
             parameters=self.parameters_of(netuid),
+            rules=self.rules_of(netuid),
         )
 
     def owner_uid(self, netuid: NetUid) -> Uid | None:
         """The uid of the owner's hotkey, if it holds one."""
         return self.neurons.uid_of(netuid, self.subnets.subnet_owner_hotkey[netuid])
+
+    def commit_blocks(
+        self, netuid: NetUid, hotkeys: Sequence[AccountId]
+    ) -> Sequence[int | None] | None:
+        """By uid the block of the earliest unexpired commit; None where weights are set openly.
+
+        Source: epoch/run_epoch.rs::epoch_mechanism, `commit_blocks`
+        """
+        if not self.parameters.commit_reveal_weights_enabled[netuid]:
+            return None
+        oldest = self.schedule.commit_epoch(netuid) - self.parameters.reveal_period_epochs[netuid]
+        earliest = self.weights.earliest_commits(netuid, from_epoch=oldest)
+        return [earliest.get(hotkey) for hotkey in hotkeys]
+
+    def rules_of(self, netuid: NetUid) -> EpochRules:
+        """The family of Yuma that the subnet chose."""
+        return YUMA3 if self.parameters.yuma3_on[netuid] else YUMA2
 
     def parameters_of(self, netuid: NetUid) -> EpochParameters:
         """What the subnet chose for its epochs."""
@@ -173,6 +198,10 @@ class Epochs(Pallet, name="SubtensorModule"):
             bonds_penalty_u16=chosen.bonds_penalty[netuid],
             bonds_moving_average_ppm=chosen.bonds_moving_average[netuid],
             stake_threshold_rao=self.network.stake_threshold,
+            liquid_alpha=chosen.liquid_alpha_on[netuid],
+            alpha_low_u16=chosen.alpha_values[netuid][0],
+            alpha_high_u16=chosen.alpha_values[netuid][1],
+            alpha_steepness_percent=chosen.alpha_sigmoid_steepness[netuid],
         )
 
     @invariant

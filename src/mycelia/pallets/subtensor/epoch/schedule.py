@@ -105,6 +105,13 @@ class Schedule(Pallet, name="SubtensorModule"):
         """How many epochs the subnet has had."""
         return self.subnet_epoch_index[netuid]
 
+    def commit_epoch(self, netuid: NetUid) -> int:
+        """The epoch that a commit in this block belongs to: one that is due has begun.
+
+        Source: subnets/weights.rs::current_epoch_with_lookahead
+        """
+        return self.subnet_epoch_index[netuid] + self.is_due(netuid)
+
     def begin(self, netuid: NetUid) -> None:
         """Start the clock of a new subnet, set apart from the others' by its netuid."""
         apart = netuid % max(1, self.parameters.tempo[netuid])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-SparseRow = Sequence[tuple[int, int]] | NDArray[np.uint16]
-"""(uid, value) pairs of 16 bits, each uid at most once; as tuples or as an array of two columns. A
-uid that is not named is absent."""
+SparseRow = Sequence[tuple[int, int]] | NDArray[np.unsignedinteger[Any]]  # Any: of any width
+"""(uid, value) pairs, each uid at most once and each value of 16 bits; as tuples or as an array of
+two columns, of 32 bits where uids need them. A uid that is not named is absent."""
 
 
 def pairs_of(row: SparseRow) -> list[tuple[int, int]]:
@@ -34,6 +35,43 @@ class EpochParameters:
     bonds_penalty_u16: int = 65_535
     bonds_moving_average_ppm: int = 900_000
     stake_threshold_rao: int = 0
+    liquid_alpha: bool = False
+    alpha_low_u16: int = 45_875
+    alpha_high_u16: int = 58_982
+    alpha_steepness_percent: int = 1_000
+
+
+@dataclass(frozen=True)
+class EpochRules:
+    """In what the families of Yuma differ. Use one of the named sets below.
+
+    `bonds_without_stake`: a bond averages what its validator says, whatever its stake; stake counts
+    when the dividend is paid. Otherwise it averages the share of a miner that stake has bought.
+    `absent_entries_decay`: under liquid alpha, a bond whose weight is not named shrinks as if the
+    weight were zero. Otherwise it is gone at once.
+    `stake_weighted_columns`: what a miner pays its backers is split by bond times stake. Otherwise
+    first by bond alone, so that a validator of no stake takes from all others.
+    The last two matter only where bonds are without stake.
+    """
+
+    bonds_without_stake: bool = False
+    absent_entries_decay: bool = False
+    stake_weighted_columns: bool = False
+
+
+YUMA2: Final = EpochRules()
+"""Yuma 2, as the compatible chain runs it by default."""
+
+YUMA3: Final = EpochRules(bonds_without_stake=True)
+"""Yuma 3, as the compatible chain runs it: on rows without absent entries."""
+
+YUMA3_DENSE: Final = EpochRules(bonds_without_stake=True, absent_entries_decay=True)
+"""Yuma 3, as the compatible chain's own tests run it beside: on full matrices."""
+
+MYCELIA: Final = EpochRules(
+    bonds_without_stake=True, absent_entries_decay=True, stake_weighted_columns=True
+)
+"""Yuma 3 without its known weaknesses: see `bonds`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +95,7 @@ class EpochInput:
     owner_uid: int | None = None
     commit_blocks: Sequence[int | None] | None = None
     parameters: EpochParameters = EpochParameters()
+    rules: EpochRules = YUMA2
 
 
 @dataclass(frozen=True)

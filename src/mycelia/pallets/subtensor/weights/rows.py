@@ -21,7 +21,7 @@ from mycelia.pallets.subtensor.epoch.results import (
 from mycelia.primitives import AccountId, NetUid, Uid
 
 HashedCommit = tuple[H256, U64, U64, U64]
-"""Hash, block of the commit, first and last block of its reveal."""
+"""Hash, epoch and block of the commit, and a number that is always zero."""
 TimedCommit = tuple[AccountId, U64, bytes, U64]
 """Who, block of the commit, ciphertext, round of its reveal."""
 
@@ -59,6 +59,19 @@ class Rows(Pallet, name="SubtensorModule"):
     def rows(self, netuid: NetUid) -> dict[int, U16s]:
         """The row of each neuron that set one."""
         return dict(self.weights.under(storage_index(netuid)))
+
+    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> dict[AccountId, int]:
+        """Block of each hotkey's earliest commit, of those made in that epoch or later."""
+        index = storage_index(netuid)
+        earliest: dict[AccountId, int] = {}
+        for hotkey, commits in self.weight_commits.under(index):
+            blocks = [block for _, epoch, block, _ in commits or () if epoch >= from_epoch]
+            if blocks:
+                earliest[hotkey] = blocks[0]
+        for epoch, timed in self.timelocked_weight_commits.under(index):
+            for hotkey, block, _, _ in timed if epoch >= from_epoch else ():
+                earliest[hotkey] = min(block, earliest.get(hotkey, block))
+        return earliest
 
     def set(self, netuid: NetUid, uid: Uid, uids: Sequence[int], values_u16: Sequence[int]) -> None:
         """Replace a neuron's row."""

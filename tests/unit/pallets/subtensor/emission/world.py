@@ -57,6 +57,9 @@ class Opinions:
     def rows(self, netuid: NetUid) -> Mapping[int, SparseRow]:
         return self.of.get(netuid, {})
 
+    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> Mapping[AccountId, int]:
+        return {}
+
 
 class World:
     """All parts that emission stands on, and emission."""

@@ -15,6 +15,7 @@ from mycelia.pallets.subtensor.epoch import (
     kernel_fast,
     pairs_of,
 )
+from mycelia.pallets.subtensor.epoch.bonds import bonds_alpha
 from mycelia.primitives.fixed import q32_of_u16_share
 
 Kernel = Callable[[EpochInput], EpochOutput]
@@ -165,4 +166,4 @@ def test_where_all_are_silent_stake_decides(run_epoch: Kernel) -> None:
 
 def test_raw_values_of_the_defaults() -> None:
     assert q32_of_u16_share(32_767) == 2_147_450_879
-    assert kernel.bonds_alpha(900_000) == 429_496_730
+    assert bonds_alpha(900_000) == 429_496_730
