@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,7 @@ from mycelia.state.lmdb_scan import (
     page_at,
     put_before,
     put_head,
+    undo,
     value_at,
     value_at_head,
 )
@@ -136,6 +137,39 @@ class LmdbStore:
         self._accumulators.adopt(roots)
         if height % _CHECK_READERS_EVERY == 0:
             self._env.reader_check()
+
+    def rewind(self, height: int, gone: Iterable[bytes]) -> None:
+        if self._lock is None:
+            raise Bug("only the process that seals rewinds, and it opens the store for writing")
+        with named_errors(self.path), self._env.begin(write=True) as txn:
+            _, head, floor, _ = self._stored_tip(txn)
+            require_kept(height, head=head, floor=floor)
+            updated = self._undo(txn, head, height)
+            for prefix, sums in updated.items():
+                if sums:
+                    txn.put(prefix, seal(prefix, sums), db=self._tables.accumulators)
+                else:
+                    txn.delete(prefix, db=self._tables.accumulators)
+            for key in gone:
+                txn.delete(key, db=self._tables.records)
+            tip = _TIP.pack(txn.id(), height, floor, self._accumulators.root(updated))
+            txn.put(_TIP_KEY, seal(_TIP_KEY, tip), db=self._tables.meta)
+        self._accumulators.adopt(updated)
+
+    def _undo(self, txn: lmdb.Transaction[bytes], head: int, height: int) -> dict[bytes, bytes]:
+        """Put back the values of `height`; gives the accumulators that differ then."""
+        restored: dict[bytes, bytes | None] = {}
+        for later in range(head, height, -1):
+            at = height_bytes(later)
+            stored = txn.pop(at, db=self._tables.changes)
+            for key_stem in _split(unseal(self.path, at, stored)) if stored is not None else ():
+                key, before = undo(self.path, self._tables, txn, key_stem, later)
+                restored[key] = before
+        current = {key: value_at_head(self.path, self._tables, txn, key) for key in restored}
+        for key, value in restored.items():
+            if current[key] != value:
+                put_head(self._tables, txn, key, value)
+        return self._accumulators.update(restored, current)
 
     def record(self, key: bytes) -> bytes | None:
         with self._reading() as txn:

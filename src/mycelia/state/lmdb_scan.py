@@ -13,6 +13,7 @@ from typing import Final
 
 import lmdb
 
+from mycelia.state.errors import StoreCorrupt
 from mycelia.state.keys import (
     HEAD_INLINE_BYTES,
     HEIGHT_BYTES,
@@ -69,6 +70,17 @@ def put_before(
     entry = at + height_bytes(height)
     txn.put(entry, seal(entry, framed), db=tables.history)
     return at
+
+
+def undo(
+    path: Path, tables: Tables, txn: lmdb.Transaction[bytes], key_stem: bytes, height: int
+) -> tuple[bytes, bytes | None]:
+    """Take back the note that `height` changed a key: (raw key, value before)."""
+    entry = key_stem + height_bytes(height)
+    stored = txn.pop(entry, db=tables.history)
+    if stored is None:
+        raise StoreCorrupt(path, f"height {height} changed a key whose value before is missing")
+    return _before(path, entry, stored)
 
 
 def value_at(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mycelia.state.root import Accumulators
 from mycelia.state.store import BEFORE_GENESIS, HISTORY_BLOCKS, require_kept, require_next
@@ -61,6 +61,24 @@ class MemoryStore:
             self._floor = height
         if not self._archive:
             self._prune(max(self._floor, height - self._history))
+
+    def rewind(self, height: int, gone: Iterable[bytes]) -> None:
+        require_kept(height, head=self._head, floor=self._floor)
+        restored: dict[bytes, bytes | None] = {}
+        for later in range(self._head, height, -1):
+            for key in self._changed.pop(later):
+                entries = self._before[key]
+                _, restored[key] = entries.pop()
+                if not entries:
+                    del self._before[key]
+        current = {key: self._values.get(key) for key in restored}
+        self._accumulators.adopt(self._accumulators.update(restored, current))
+        for key, value in restored.items():
+            if current[key] != value:
+                self._set(key, value, was_there=current[key] is not None)
+        for key in gone:
+            self._records.pop(key, None)
+        self._head = height
 
     def record(self, key: bytes) -> bytes | None:
         return self._records.get(key)

@@ -8,7 +8,7 @@ checks no rule of the chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from mycelia.primitives.errors import Bug
@@ -62,6 +62,18 @@ class Store(Protocol):
             changes: value per raw key, None for a key that goes.
             roots: changed accumulators by item prefix, empty for an item that has no keys left.
             records: value per record key, replacing what was there.
+        """
+        ...
+
+    def rewind(self, height: int, gone: Iterable[bytes]) -> None:
+        """Go back to a kept height, durably: the state of then, and nothing of what came after.
+
+        Views of later heights must not be used any more. For development networks: elsewhere what
+        is committed is final.
+
+        Args:
+            height: at most the head's; raises `UnknownHeight` or `StateDiscarded` for others.
+            gone: keys of the records that go.
         """
         ...
 

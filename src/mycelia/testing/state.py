@@ -71,6 +71,41 @@ class StoreSuite:
         assert store.accumulators() == roots
         assert store.root() == state_root(roots)
 
+    def test_a_rewound_store_is_the_store_of_then(self, store: Store) -> None:
+        rng = random.Random(11)  # noqa: S311 - repeatable, not secret
+        keys = awkward_keys(rng, 40)
+        sums = Accumulators({})
+        for height in range(12):
+            changes = random_changes(rng, keys, 25)
+            roots = sums.update(changes, values_before(store.head(), changes))
+            sums.adopt(roots)
+            store.commit(height, changes, roots, {b"block %d" % height: b"x"})
+            if height == 5:
+                then = {key: store.head().get(key) for key in store.head().keys(b"")}
+                root = store.root()
+        store.rewind(5, [b"block %d" % height for height in range(6, 12)])
+        assert store.head().height == 5
+        assert {key: store.head().get(key) for key in store.head().keys(b"")} == then
+        assert store.root() == root
+        assert recompute(store.head()) == store.accumulators()
+        assert (store.record(b"block 5"), store.record(b"block 6")) == (b"x", None)
+        assert list(store.at(4).keys(b"")) != []
+        with pytest.raises(UnknownHeight):
+            store.at(6)
+        store.commit(6, {b"new": b"1"}, {}, {})
+        assert store.at(5).get(b"new") is None
+
+    def test_a_discarded_height_is_no_place_to_go_back_to(self, tmp_path: Path) -> None:
+        store = self.make(tmp_path, history=2)
+        for height in range(6):
+            store.commit(height, {b"a": b"%d" % height}, {}, {})
+        with pytest.raises(StateDiscarded):
+            store.rewind(1, ())
+        with pytest.raises(UnknownHeight):
+            store.rewind(6, ())
+        assert store.head().get(b"a") == b"5"
+        store.close()
+
     def test_an_empty_value_is_a_value(self, store: Store) -> None:
         store.commit(0, {b"a": b"", LONG: b""}, {}, {b"r": b""})
         store.commit(1, {b"a": b"x", LONG: None}, {}, {})
