@@ -19,7 +19,7 @@ from typing import Any
 import bittensor_core
 import uvloop
 
-from mycelia.wire import AllowSet, Endpoint, Inbound, WireClient, WireServer
+from mycelia.wire import AllowSet, Endpoint, Inbound, WireClient, WireLimits, WireServer
 
 CONCURRENCY = 16
 BODY = b"x" * 1024
@@ -37,7 +37,12 @@ def _serve(pipe: Connection) -> None:
     async def run() -> None:
         miner = bittensor_core.Keypair.create_from_uri("//bench-miner")
         caller = bittensor_core.Keypair.create_from_uri("//bench-caller")
-        server = WireServer(miner, {"/echo": _echo}, AllowSet([caller.ss58_address]))
+        server = WireServer(
+            miner,
+            {"/echo": _echo},
+            AllowSet([caller.ss58_address]),
+            WireLimits(per_hotkey_s=1e5, burst=1e5),
+        )
         pipe.send(await server.start("127.0.0.1", 0))
         while await asyncio.to_thread(pipe.recv):
             pipe.send(_cpu_s())

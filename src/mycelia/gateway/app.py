@@ -21,7 +21,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -30,13 +32,12 @@ from mycelia.gateway.directory import Directory
 from mycelia.gateway.dispatch import Dispatcher, Stream
 from mycelia.gateway.errors import ApiError, invalid
 from mycelia.gateway.metrics import Metrics
-from mycelia.gateway.reply import Reply
+from mycelia.gateway.reply import Reply, lines
 from mycelia.neuron.subnet import Spec
-from mycelia.wire.body import linger, read_body
+from mycelia.wire import connection
+from mycelia.wire.connection import Admission, Head
 from mycelia.wire.contract import MIB, WireLimits
 from mycelia.wire.errors import Rejection
-from mycelia.wire.hangup import Hangup, Receive
-from mycelia.wire.listener import Scope, Send
 
 _log = logging.getLogger(__name__)
 _SLACK_S = 10.0
@@ -53,9 +54,8 @@ class _Call:
 
     name: str
     """What follows the known part of the path."""
-    receive: Receive
+    body: bytes
     reply: Reply
-    hangup: Hangup
 
 
 _Handler = Callable[[_Call], Awaitable[None]]
@@ -91,38 +91,46 @@ class Gateway:
         }
         self._paths = {path for _, path in self._routes}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry: every failure ends here, as an error in OpenAI's form."""
-        if scope["type"] != "http":
-            return
-        path, name = self._split(scope["path"])
-        reply = Reply(send, {"x-request-id": f"req_{secrets.token_hex(12)}"})
-        hangup = Hangup(receive)
+    def refusal(self, why: Rejection) -> tuple[bytes, bytes]:
+        """Return headers and body of an error found before a request was served."""
+        if isinstance(why, _Refused):
+            error = why.error
+        else:
+            error = ApiError(
+                why.status, why.code, why.message, why.remedy, retry_after_s=why.retry_after_s
+            )
+            self._metrics.request("other", why.status)
+        headers = {"content-type": "application/json", "x-request-id": _request_id()}
+        return lines(headers | error.headers()), error.body()
+
+    def admit(self, head: Head) -> Admission:
+        """Decide by the head of a request whether it is served."""
+        path, name = self._split(unquote(head.path))
+        try:
+            handler = self._handler(head.method, path)
+        except ApiError as error:
+            self._metrics.request(path, error.status)
+            raise _Refused(error) from None
+        serve = partial(self._serve, handler, path, name)
+        return Admission(serve, self._limits.body_bytes, self._limits.body_s)
+
+    async def _serve(
+        self, handler: _Handler, path: str, name: str, body: bytes, made: connection.Reply
+    ) -> None:
+        """Answer one request; every failure ends here, as an error in OpenAI's form."""
+        reply = Reply(made, {"x-request-id": _request_id()})
         self._metrics.inflight += 1
         try:
-            await self._handler(scope["method"], path)(_Call(name, receive, reply, hangup))
+            await handler(_Call(name, body, reply))
         except ApiError as error:
-            await reply.error(error)
-            if error.status == 413:
-                await linger(receive)
-            await reply.end()
+            reply.error(error)
         except TimeoutError:
-            # A consumer that reads too slowly has no room for a last word either.
-            if not reply.status:
-                await reply.error(ApiError(504, "deadline_exceeded", "Too late.", "Try again."))
-                await reply.end()
-        except asyncio.CancelledError:
-            if not hangup.happened:
-                raise
+            reply.error(ApiError(504, "deadline_exceeded", "Too late.", "Try again."))
         except Exception:
             # The edge: whatever fails, the consumer gets an answer and the port lives on.
             _log.exception("request to %s failed", path)
-            await reply.error(
-                ApiError(500, "gateway_failed", "The gateway failed on this request.", "")
-            )
-            await reply.end()
+            reply.error(ApiError(500, "gateway_failed", "The gateway failed on this request.", ""))
         finally:
-            hangup.close()
             self._metrics.inflight -= 1
             self._metrics.request(path, reply.status or 499)
 
@@ -140,7 +148,7 @@ class Gateway:
         handler = self._routes.get((method, path))
         if handler is None:
             raise ApiError(405, "method_not_allowed", f"{method} is not served here.", "")
-        if method == "POST" and self._metrics.inflight > self._limits.inflight:
+        if method == "POST" and self._metrics.inflight >= self._limits.inflight:
             raise ApiError(
                 429, "busy", "The gateway is at its limit.", "Try again soon.", retry_after_s=1
             )
@@ -148,7 +156,7 @@ class Gateway:
 
     async def _chat(self, call: _Call) -> None:
         received_s = time.monotonic()
-        request = openai.parse_chat(await self._json(call))
+        request = openai.parse_chat(_json(call))
         spec = self._model(request.model)
         ask = openai.ask_of(spec.subnet.Ask, request.fields)
         chat = openai.Chat(
@@ -176,15 +184,14 @@ class Gateway:
             body = json.dumps(chat.whole(), ensure_ascii=False).encode()
             overhead_s = (asked_s - received_s) + (time.monotonic() - answered_s)
             call.reply.headers["x-gateway-overhead-ms"] = f"{overhead_s * 1000:.2f}"
-            call.hangup.close()
-            await call.reply.whole(body)
+            call.reply.whole(body)
 
     async def _relay(
         self, call: _Call, chat: openai.Chat, stream: Stream, *, include_usage: bool
     ) -> None:
         """Send the events of one answer. The status was withheld until its first piece came."""
         reply = call.reply
-        await reply.begin_events()
+        reply.begin_events()
         await reply.write(chat.opening())
         async with reply.kept_alive(), aclosing(stream.pieces()) as pieces:
             async for piece in pieces:
@@ -192,9 +199,7 @@ class Gateway:
                     await reply.write(event)
         if chat.finish is None:
             raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
-        call.hangup.close()
-        await reply.write(chat.closing(include_usage=include_usage))
-        await reply.end()
+        reply.last(chat.closing(include_usage=include_usage))
 
     async def _ask(self, call: _Call) -> None:
         spec = self._specs.get(call.name)
@@ -205,36 +210,31 @@ class Gateway:
                 f"There is no subnet '{call.name[:64]}' here.",
                 f"Known are: {', '.join(self._specs)}.",
             )
-        body = await self._body(call)
         try:
-            ask = spec.subnet.Ask.model_validate_json(body)
+            ask = spec.subnet.Ask.model_validate_json(call.body)
         except ValidationError as error:
             raise openai.from_validation(error) from None
-        call.hangup.watch()
         async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
             answered = await self._dispatcher.ask(spec.subnet, ask)
             self._name_miner(call, answered.route.endpoint.hotkey, spec)
-            call.hangup.close()
-            await call.reply.whole(answered.reply.model_dump_json().encode())
+            call.reply.whole(answered.reply.model_dump_json().encode())
 
     async def _list_models(self, call: _Call) -> None:
         models = [self._described(name, spec) for name, spec in self._models.items()]
-        await call.reply.whole(json.dumps({"object": "list", "data": models}).encode())
+        call.reply.whole(json.dumps({"object": "list", "data": models}).encode())
 
     async def _get_model(self, call: _Call) -> None:
         spec = self._model(call.name)
-        await call.reply.whole(json.dumps(self._described(call.name, spec)).encode())
+        call.reply.whole(json.dumps(self._described(call.name, spec)).encode())
 
     async def _health(self, call: _Call) -> None:
         miners = {name: len(self._directory.routes(name)) for name in self._specs}
         # Alive is one thing, useful another: an operator's probe wants to know the latter.
         status = 200 if all(miners.values()) else 503
-        await call.reply.whole(json.dumps({"miners": miners}).encode(), status=status)
+        call.reply.whole(json.dumps({"miners": miners}).encode(), status=status)
 
     async def _show_metrics(self, call: _Call) -> None:
-        await call.reply.whole(
-            self._metrics.text().encode(), content_type="text/plain; version=0.0.4"
-        )
+        call.reply.whole(self._metrics.text().encode(), content_type="text/plain; version=0.0.4")
 
     def _model(self, name: str) -> Spec:
         spec = self._models.get(name)
@@ -262,19 +262,24 @@ class Gateway:
     def _name_miner(call: _Call, hotkey: str, spec: Spec) -> None:
         call.reply.headers |= {"x-miner": hotkey, "x-subnet": spec.subnet.name}
 
-    async def _json(self, call: _Call) -> dict[str, Any]:
-        body = await self._body(call)
-        try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
-            raise invalid("The body is not JSON.", "Send one JSON object.") from None
-        if not isinstance(value, dict):
-            raise invalid("The body is no JSON object.", "Send one JSON object.")
-        call.hangup.watch()
-        return value
 
-    async def _body(self, call: _Call) -> bytes:
-        try:
-            return await read_body(call.receive, self._limits.body_bytes, self._limits.body_s)
-        except Rejection as why:
-            raise ApiError(why.status, why.code, why.message, why.remedy) from None
+class _Refused(Rejection):
+    """An error of this door, on its way through the connection."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.status, error.code, error.message, error.remedy)
+        self.error = error
+
+
+def _request_id() -> str:
+    return f"req_{secrets.token_hex(12)}"
+
+
+def _json(call: _Call) -> dict[str, Any]:
+    try:
+        value = json.loads(call.body)
+    except (ValueError, RecursionError):
+        raise invalid("The body is not JSON.", "Send one JSON object.") from None
+    if not isinstance(value, dict):
+        raise invalid("The body is no JSON object.", "Send one JSON object.")
+    return value

@@ -36,6 +36,10 @@ class ApiError(AppError):
             return "rate_limit_error"
         return "invalid_request_error" if self.status < 500 else "api_error"
 
+    def headers(self) -> dict[str, str]:
+        """Return the headers that tell a client whether and when to try again."""
+        return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+
     def body(self) -> bytes:
         """Encode the error as JSON."""
         return json.dumps(

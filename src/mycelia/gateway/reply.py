@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from mycelia.gateway.errors import ApiError
 from mycelia.gateway.openai import error_event
-from mycelia.wire.listener import Send
+from mycelia.wire import connection
 
 KEEP_ALIVE_S = 10.0
 _EVENT_HEADERS = {
@@ -21,48 +21,40 @@ _EVENT_HEADERS = {
 class Reply:
     """Sends a response once. `headers` go with it, whichever form it takes."""
 
-    def __init__(self, send: Send, headers: dict[str, str]) -> None:
+    def __init__(self, reply: connection.Reply, headers: dict[str, str]) -> None:
         self.headers = headers
-        self.status = 0
-        """0 as long as nothing was sent."""
-        self._send = send
+        self._reply = reply
 
-    async def whole(
+    @property
+    def status(self) -> int:
+        """0 as long as nothing was sent."""
+        return self._reply.status
+
+    def whole(
         self, body: bytes, *, status: int = 200, content_type: str = "application/json"
     ) -> None:
         """Send a complete response."""
-        await self._start(status, {"content-type": content_type, "content-length": str(len(body))})
-        await self._send({"type": "http.response.body", "body": body})
+        self._reply.whole(status, lines(self.headers | {"content-type": content_type}), body)
 
-    async def error(self, error: ApiError) -> None:
-        """Send an error as a response, or as the last event of a stream that has begun.
-
-        Not yet its end: see `end`.
-        """
+    def error(self, error: ApiError) -> None:
+        """Send an error as a response, or as the last event of a stream that has begun."""
         if self.status:
-            await self.write(error_event(error))
+            self._reply.last(error_event(error))
             return
-        if error.retry_after_s is not None:
-            self.headers["retry-after"] = str(error.retry_after_s)
-        if error.status == 413:
-            self.headers["connection"] = "close"
-        body = error.body()
-        await self._start(
-            error.status, {"content-type": "application/json", "content-length": str(len(body))}
-        )
-        await self.write(body)
+        self.headers |= error.headers()
+        self.whole(error.body(), status=error.status)
 
-    async def begin_events(self) -> None:
+    def begin_events(self) -> None:
         """Send the head of an event stream."""
-        await self._start(200, _EVENT_HEADERS)
+        self._reply.begin(200, lines(self.headers | _EVENT_HEADERS))
 
     async def write(self, data: bytes) -> None:
-        """Send a part of the body."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        """Send a part of the body, and wait while the consumer is behind with reading."""
+        await self._reply.write(data)
 
-    async def end(self) -> None:
-        """Send the end of the body."""
-        await self._send({"type": "http.response.body", "body": b""})
+    def last(self, data: bytes) -> None:
+        """Send the last part of the body."""
+        self._reply.last(data)
 
     @contextlib.asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
@@ -79,7 +71,7 @@ class Reply:
         finally:
             task.cancel()
 
-    async def _start(self, status: int, more: dict[str, str]) -> None:
-        self.status = status
-        headers = [(k.encode(), v.encode()) for k, v in (self.headers | more).items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+def lines(headers: dict[str, str]) -> bytes:
+    """Encode headers as lines."""
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")

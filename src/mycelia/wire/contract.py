@@ -95,6 +95,9 @@ class WireLimits:
     `replay_entries` of them: beyond that new ones are refused, since forgetting admits replays.
     `unverified_bodies` bounds how many bodies are buffered at once for callers that send no
     Content-Digest, whose signature can be checked only afterwards.
+
+    An address may cause `strikes` refusals at once and `strikes_per_s` in the long run; then it
+    is not listened to. A hotkey may send `burst` requests at once and `per_hotkey_s` per second.
     """
 
     body_bytes: int = MIB
@@ -104,6 +107,14 @@ class WireLimits:
     body_s: float = 10.0
     inflight: int = 64
     connections: int = 512
+    per_address: int = 256
+    """Connections from one IP address."""
+    idle_s: float = 75.0
+    """How long a connection is kept after an answer."""
+    strikes: float = 1000.0
+    strikes_per_s: float = 100.0
+    burst: float = 1000.0
+    per_hotkey_s: float = 500.0
     max_age_s: float = 10.0
     max_ahead_s: float = 2.0
     replay_entries: int = 200_000

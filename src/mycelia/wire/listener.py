@@ -1,92 +1,94 @@
-"""One TCP port that serves an ASGI application, within limits and without side effects.
+"""One TCP port that serves an application, within limits and without side effects.
 
-uvicorn does the work. What it would do to the process that embeds it (signal handlers, logging
-configuration) is left out, and a taken port is an error of ours.
+Several processes may share a port: the kernel then spreads connections over them. Whatever they
+must agree on (which requests were seen) is the application's to share.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
-
-import uvicorn
+from email.utils import formatdate
 
 from mycelia.primitives.errors import AppError
+from mycelia.wire.buckets import Buckets
+from mycelia.wire.connection import Application, Connection, Port
 from mycelia.wire.contract import WireLimits
-from mycelia.wire.hangup import Receive
-from mycelia.wire.protocol import guarded_protocol
 
-# ASGI leaves messages and scopes untyped.
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_KEEP_ALIVE_S = 75
-_GRACE_S = 1
+_GRACE_S = 1.0
+_BACKLOG = 512
 
 
 class Listener:
-    """Serves one application on one port from `start` to `stop`.
-
-    Of the limits, those on heads and connections are kept here; the rest is the application's.
-    """
+    """Serves one application on one port from `start` to `stop`."""
 
     def __init__(self, application: Application, limits: WireLimits) -> None:
         self._application = application
         self._limits = limits
-        self._server: _Server | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._server: asyncio.Server | None = None
+        self._port: Port | None = None
+        self._clock: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port (0 chooses a free one). Raises `AppError` if taken."""
-        listening = _bound_socket(host, port)
-        config = uvicorn.Config(
-            self._application,
-            http=guarded_protocol(self._limits),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_GRACE_S,
-            backlog=512,
+    async def start(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Listen, and return the port (0 chooses a free one). Raises `AppError` if taken.
+
+        `shared` lets other processes of this user listen on the same port.
+        """
+        listening = bound_socket(host, port, shared=shared, backlog=_BACKLOG)
+        loop = asyncio.get_running_loop()
+        strikes = Buckets(self._limits.strikes_per_s, self._limits.strikes)
+        here = self._port = Port(self._application, self._limits, loop, strikes)
+        _tick(here)
+        self._clock = asyncio.create_task(self._watch(here))
+        self._server = await loop.create_server(
+            lambda: Connection(here), sock=listening, backlog=_BACKLOG
         )
-        self._server = _Server(config)
-        # The socket listens already: callers that come early wait in its queue.
-        self._running = asyncio.create_task(self._server.serve(sockets=[listening]))
         return int(listening.getsockname()[1])
 
     async def stop(self) -> None:
         """Stop listening; requests under way get one second, then they are cancelled."""
-        server, running = self._server, self._running
-        self._server = self._running = None
-        if server is not None and running is not None:
-            server.should_exit = True
-            await running
+        server, port, clock = self._server, self._port, self._clock
+        self._server = self._port = self._clock = None
+        if server is None or port is None or clock is None:
+            return
+        server.close()
+        clock.cancel()
+        busy = [task for c in list(port.connections) if (task := c.retire()) is not None]
+        if busy:
+            await asyncio.wait(busy, timeout=_GRACE_S)
+        for connection in list(port.connections):
+            connection.abort()
+        # One turn of the loop, so that what was cancelled ends before the loop may.
+        await asyncio.sleep(0)
+
+    async def _watch(self, port: Port) -> None:
+        """Give up connections whose time has come. One timer for all of them."""
+        limits = self._limits
+        pause_s = min(0.5, limits.head_s / 4, limits.body_s / 4)
+        while True:
+            await asyncio.sleep(pause_s)
+            _tick(port)
+            for connection in [c for c in port.connections if c.expires_s < port.now_s]:
+                connection.expire()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process that embeds it has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+def _tick(port: Port) -> None:
+    port.now_s = port.loop.time()
+    port.date = formatdate(usegmt=True).encode()
 
 
-def _bound_socket(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, *, shared: bool, backlog: int | None) -> socket.socket:
+    """Bind a TCP socket, and listen if a backlog is given. Raises `AppError` if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Naming the protocol makes asyncio switch Nagle's delay off for accepted connections.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
-        sock.listen(512)
+        if backlog is not None:
+            sock.listen(backlog)
     except OSError as error:
         sock.close()
         raise AppError(

@@ -3,8 +3,9 @@
 The caller keeps receipts as evidence for scores and bills: nobody but the miner can make one, and
 it binds the exact request to the exact reply. It says nothing about whether the reply is right.
 
-Form on the wire (header `X-Receipt`, or the last frame of a stream): five words,
-`SCHEME STARTED FIRST_BYTE FINISHED 0xSIGNATURE`, times in Unix milliseconds by the miner's clock.
+Form on the wire (header `X-Receipt`, or the last frame of a stream): six words,
+`SCHEME STARTED FIRST_BYTE FINISHED CLAIM 0xSIGNATURE`, times in Unix milliseconds by the miner's
+clock; the claim is the digest of the manifest under which the miner answers, `-` if it has none.
 The rest the caller fills in from what it sent and received, so the miner cannot sign about
 anything else.
 """
@@ -48,15 +49,19 @@ class Receipt:
     started_ms: int
     first_byte_ms: int
     finished_ms: int
+    claim: bytes | None
     scheme: str
     signature: bytes
 
+    def text(self) -> bytes:
+        """Return the bytes that the signature covers."""
+        exchange = Exchange(self.miner, self.caller, self.request_digest, self.claim)
+        times = Times(self.started_ms, self.first_byte_ms, self.finished_ms)
+        return exchange.text(self.scheme, self.response_digest, self.status, times)
+
     def verify(self) -> None:
         """Raise `BadReceipt` unless `miner` signed exactly these fields."""
-        exchange = Exchange(self.miner, self.caller, self.request_digest)
-        times = Times(self.started_ms, self.first_byte_ms, self.finished_ms)
-        text = exchange.text(self.scheme, self.response_digest, self.status, times)
-        if not is_signed_by(text, self.signature, self.miner, self.scheme):
+        if not is_signed_by(self.text(), self.signature, self.miner, self.scheme):
             raise BadReceipt(
                 "bad_receipt",
                 f"The receipt was not signed by {self.miner} for this request and reply.",
@@ -71,25 +76,33 @@ class Receipt:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Receipt:
         """Inverse of `to_json`. Raises KeyError, TypeError or ValueError on other input."""
-        names = ("request_digest", "response_digest", "signature")
-        digests = {name: bytes.fromhex(fields[name].removeprefix("0x")) for name in names}
+        names = ("request_digest", "response_digest", "claim", "signature")
+        digests = {
+            name: bytes.fromhex(fields[name].removeprefix("0x"))
+            for name in names
+            if fields[name] is not None
+        }
         return cls(**{**fields, **digests})
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The part of a receipt that both ends know without telling each other."""
+    """The part of a receipt that is known before there is a reply.
+
+    Its caller knows all of it but the claim, which is the miner's to make.
+    """
 
     miner: str
     caller: str
     request_digest: bytes
+    claim: bytes | None = None
 
     def text(self, scheme: str, response_digest: bytes, status: int, times: Times) -> bytes:
         """Return the bytes that a receipt's signature covers."""
         return (
             f"{PROTOCOL}\n{scheme}\n{self.miner}\n{self.caller}\n{self.request_digest.hex()}\n"
             f"{response_digest.hex()}\n{status}\n{times.started_ms}\n{times.first_byte_ms}\n"
-            f"{times.finished_ms}"
+            f"{times.finished_ms}\n{_word(self.claim)}"
         ).encode()
 
     def sign(self, signer: Signer, response_digest: bytes, status: int, times: Times) -> bytes:
@@ -98,7 +111,7 @@ class Exchange:
         signature = signer.sign(self.text(scheme, response_digest, status, times))
         return (
             f"{scheme} {times.started_ms} {times.first_byte_ms} {times.finished_ms} "
-            f"0x{signature.hex()}"
+            f"{_word(self.claim)} 0x{signature.hex()}"
         ).encode()
 
     def read(self, wire: bytes | None, response_digest: bytes, status: int) -> Receipt:
@@ -106,14 +119,17 @@ class Exchange:
         if wire is None:
             raise _unreadable("The reply carries no receipt")
         words = wire.split(b" ")
-        if len(wire) > _LONGEST or len(words) != 5:
-            raise _unreadable("The receipt does not have five words")
+        if len(wire) > _LONGEST or len(words) != 6:
+            raise _unreadable("The receipt does not have six words")
         try:
             scheme = words[0].decode("ascii")
             times = Times(*(int(word) for word in words[1:4]))
-            signature = binascii.unhexlify(words[4].removeprefix(b"0x"))
+            claim = None if words[4] == b"-" else binascii.unhexlify(words[4])
+            signature = binascii.unhexlify(words[5].removeprefix(b"0x"))
         except ValueError:
             raise _unreadable("The receipt cannot be decoded") from None
+        if claim is not None and len(claim) != 32:
+            raise _unreadable("The receipt's claim is not a digest")
         if scheme not in SCHEME_CODES:
             raise _unreadable("The receipt names an unknown signature scheme")
         receipt = Receipt(
@@ -125,11 +141,16 @@ class Exchange:
             started_ms=times.started_ms,
             first_byte_ms=times.first_byte_ms,
             finished_ms=times.finished_ms,
+            claim=claim,
             scheme=scheme,
             signature=signature,
         )
         receipt.verify()
         return receipt
+
+
+def _word(claim: bytes | None) -> str:
+    return "-" if claim is None else claim.hex()
 
 
 def _unreadable(message: str) -> BadReceipt:
