@@ -48,3 +48,25 @@ def test_error_is_two_lines_and_status_one(tmp_path):
     assert shown.stderr.splitlines()[0].startswith("error[unknown_subnet]:")
     assert shown.stderr.splitlines()[1].startswith("  remedy:")
     assert "Traceback" not in shown.stderr
+
+
+def test_unknown_variant_names_the_known(tmp_path):
+    shown = run("miner", "vision", "nonsense", "--netuid", "1", "--wallet", "x")
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error[unknown_variant]")
+    assert "honest-a" in shown.stderr
+
+
+def test_missing_wallet_is_an_error_with_a_remedy(tmp_path):
+    wallets = ("--wallets", str(tmp_path), "--wallet", "nobody")
+    shown = run("validator", "--subnet", "vision=1", *wallets)
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error[wallet_unusable]")
+    assert "remedy:" in shown.stderr
+
+
+def test_replay_of_a_folder_without_a_chain_is_an_error_with_a_remedy(tmp_path):
+    shown = run("replay", str(tmp_path))
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error[")
+    assert "Traceback" not in shown.stderr
