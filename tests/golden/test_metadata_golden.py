@@ -1,7 +1,7 @@
 """Nothing that clients read from the metadata moves unnoticed.
 
-Record again with `MYCELIA_RECORD=1 pytest tests/golden`, and read the difference: `metadata.txt` lists every pallet, item,
-call, event, error, runtime API and type, and ends up in the review. A change that clients see raises `SPEC_VERSION`.
+Record again with `MYCELIA_RECORD=1 pytest tests/golden`, and read the difference: `metadata.txt` lists every pallet,
+item, call, event, error, runtime API and type. A change that clients see raises `SPEC_VERSION`.
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mycelia.codec import U32, DecodeError, Scale, scale
+from mycelia.codec import U32, DecodeError, Scale
 from mycelia.codec.scale import BYTES, Field, TypeShape, take_compact
 from mycelia.frame import ViewSpec, view
-from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 from mycelia.frame import dispatch as d
+from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 from mycelia.primitives import AccountId, Tao
+from mycelia.runtime.absent import AbsentView
 from mycelia.runtime.version import VERSION, RuntimeVersion
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def bound_views(owners: Iterable[Any]) -> Mapping[str, tuple[ViewSpec, Callable[
         for name, member in vars(type(owner)).items()
         if hasattr(member, "_view")
     }
+
+
+def absent_views(
+    rows: Iterable[AbsentView],
+) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
+    """The same for methods without rules: each gives its one answer."""
+    return {f"{row.api}_{row.name}": (row, _answering(row.answer)) for row in rows}
+
+
+def _answering(answer: Any) -> Callable[..., Any]:
+    def give(*_: Any) -> Any:
+        return answer
+
+    return give
 
 
 LATE = {OpaqueExtrinsic: _OpaqueScale()}

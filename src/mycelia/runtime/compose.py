@@ -45,6 +45,8 @@ from mycelia.pallets.system import System
 from mycelia.pallets.timestamp import Timestamp
 from mycelia.pallets.transaction_payment import TransactionPayment
 from mycelia.primitives import AccountId
+from mycelia.runtime.absent import ABSENT
+from mycelia.runtime.absent.declare import AbsentCall
 from mycelia.runtime.apis import LATE
 from mycelia.runtime.composition import Composition
 
@@ -89,7 +91,8 @@ COMPOSITION: Final = Composition(
         (19, (AdminUtils, SetParameters)),
         (28, (Swap,)),
         (64, (Network,)),
-    )
+    ),
+    ABSENT,
 )
 COMPOSITION.late.update(LATE)
 
@@ -277,9 +280,9 @@ class Pallets:
             exchange=self.swap,
         )
 
-    def owner_of(self, spec: CallSpec) -> Pallet:
-        """The pallet object that a call runs on."""
-        return self._owners[id(spec)]
+    def owner_of(self, spec: CallSpec) -> Pallet | None:
+        """The pallet object that a call runs on; none for a call without rules."""
+        return None if isinstance(spec, AbsentCall) else self._owners[id(spec)]
 
 
 def build(state: State, *, dispatcher: Dispatcher) -> Pallets:

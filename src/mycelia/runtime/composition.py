@@ -1,7 +1,7 @@
 """Pallets put together: one numbered list from which dispatch, events and errors are told apart on the wire.
 
-Several classes may share one wire name (`SubtensorModule` is split by subject); their parts merge here, and a repeated
-item, call, event or error is refused.
+Several classes may share one wire name (`SubtensorModule` is split by subject); their parts merge here, together with
+what the pallet declares without rules (`runtime.absent`). A repeated item, call, event or error is refused.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from mycelia.codec import U8, DecodeError, EncodeError, Scale, scale
 from mycelia.codec.scale import Field, TypeShape, VariantCase
-from mycelia.codec.types import docs_of, record_fields, type_name_of, wire_fields
+from mycelia.codec.types import docs_of, record_fields, wire_fields
 from mycelia.frame import ArithmeticError_, BadOrigin, Call, CallSpec, Error, Pallet, TokenError
 from mycelia.frame import dispatch as d
 from mycelia.frame.address import LookupFailed
 from mycelia.frame.pallet import Constant, ViewSpec
 from mycelia.frame.storage import StorageSpec
 from mycelia.primitives import Bug, DispatchError
+from mycelia.runtime.absent import Absent, AbsentEvent
+from mycelia.runtime.absent.shapes import type_name
 
 MAX_CALL_DEPTH = 8
 """How deep calls may nest in calls; deeper ones are refused while decoding."""
@@ -27,38 +29,49 @@ MAX_CALL_DEPTH = 8
 
 @dataclass(frozen=True)
 class Group:
-    """All parts of one wire pallet, with its index."""
+    """All parts of one wire pallet, with its index, and what it declares without rules."""
 
     name: str
     index: int
     parts: tuple[type[Pallet], ...]
+    absent: Absent
 
     def __post_init__(self) -> None:
+        told = [event.index for event in self.events] + [row.index for row in self.absent.events]
+        raised = [error.index for error in self.errors] + [row.index for row in self.absent.errors]
         for kind, names in (
             ("storage item", [spec.name for spec in self.storage]),
             ("call", [spec.name for spec in self.calls]),
             ("call index", [str(spec.index) for spec in self.calls]),
-            ("event index", [str(event.index) for event in self.events]),
-            ("error index", [str(error.index) for error in self.errors]),
+            ("event index", [str(index) for index in told]),
+            ("error index", [str(index) for index in raised]),
+            ("constant", [constant.entry for constant in self.constants]),
         ):
-            repeated = {name for name in names if names.count(name) > 1}
+            repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
-                raise TypeError(f"{self.name}: {kind} {sorted(repeated)} declared twice.")
+                raise TypeError(
+                    f"{self.name}: {kind} {repeated} declared twice. What has rules now has no row in "
+                    "`runtime.absent` any more."
+                )
 
     @cached_property
     def storage(self) -> tuple[StorageSpec, ...]:
-        return tuple(spec for part in self.parts for _, spec in part.spec.storage)
+        own = (spec for part in self.parts for _, spec in part.spec.storage)
+        return (*own, *self.absent.storage)
 
     @cached_property
     def calls(self) -> tuple[CallSpec, ...]:
-        return tuple(sorted((c for p in self.parts for c in p.spec.calls), key=lambda c: c.index))
+        own = (spec for part in self.parts for spec in part.spec.calls)
+        return tuple(sorted((*own, *self.absent.calls), key=lambda spec: spec.index))
 
     @cached_property
     def events(self) -> tuple[type[Any], ...]:
+        """The events that may be told."""
         return tuple(sorted(self._unique("events"), key=lambda e: e.index))
 
     @cached_property
     def errors(self) -> tuple[type[Error], ...]:
+        """The errors that may be raised."""
         return tuple(sorted(self._unique("errors"), key=lambda e: e.index))
 
     def _unique(self, kind: str) -> list[Any]:
@@ -71,26 +84,49 @@ class Group:
 
     @cached_property
     def constants(self) -> tuple[Constant[Any], ...]:
-        return tuple(c for part in self.parts for c in part.spec.constants)
+        own = (constant for part in self.parts for constant in part.spec.constants)
+        return (*own, *self.absent.constants)
 
     @cached_property
     def docs(self) -> tuple[str, ...]:
-        return self.parts[0].spec.docs
+        return self.parts[0].spec.docs if self.parts else (self.absent.doc,)
 
 
 class Composition:
-    """The pallets of a runtime, in order, with the codecs that only the whole list determines."""
+    """The pallets of a runtime, by index, with the codecs that only the whole list determines."""
 
-    def __init__(self, groups: Sequence[tuple[int, Sequence[type[Pallet]]]]) -> None:
+    def __init__(
+        self,
+        groups: Sequence[tuple[int, Sequence[type[Pallet]]]],
+        absent: Sequence[Absent] = (),
+    ) -> None:
+        """`absent` is what pallets, those of the list or others, declare without rules."""
+        rows = {each.pallet: each for each in absent}
+        named = [(parts[0].spec.name, index, tuple(parts)) for index, parts in groups]
+        names = {name for name, _, _ in named}
+        named += [(each.pallet, each.index, ()) for each in absent if each.pallet not in names]
         self.groups = tuple(
-            Group(parts[0].spec.name, index, tuple(parts)) for index, parts in groups
+            Group(name, index, parts, rows.get(name) or Absent(name, index))
+            for name, index, parts in sorted(named, key=lambda row: row[1])
         )
         self.call_scale = CallScale(self)
         self.event_scale = EventScale(self)
         self.late: dict[Any, Scale[Any]] = {Call: self.call_scale}
+        self._codecs: dict[Any, Scale[Any]] = {}
         self._error_at = {
             error: (group.index, error.index) for group in self.groups for error in group.errors
         }
+
+    def codec(self, annotation: Any) -> Scale[Any]:
+        """The codec of an annotation that may mention what only this composition determines, such as a call."""
+        found = self.late.get(annotation) or self._codecs.get(annotation)
+        if found is None:
+            found = scale(annotation, self.late) if self._is_late(annotation) else scale(annotation)
+            self._codecs[annotation] = found
+        return found
+
+    def _is_late(self, annotation: Any) -> bool:
+        return annotation in self.late or any(map(self._is_late, get_args(annotation)))
 
     def views(self) -> Iterator[ViewSpec]:
         """All runtime API methods of the pallets."""
@@ -123,8 +159,8 @@ def _case(enumeration: Any, name: str) -> Any:
 class _PalletCalls(Scale[Any]):
     """The calls of one pallet, for the metadata; `CallScale` does the bytes."""
 
-    def __init__(self, group: Group, late: dict[Any, Scale[Any]]) -> None:
-        self.group, self.late = group, late
+    def __init__(self, group: Group, composition: Composition) -> None:
+        self.group, self.composition = group, composition
 
     def shape(self) -> TypeShape:
         cases = tuple(
@@ -132,7 +168,7 @@ class _PalletCalls(Scale[Any]):
                 spec.name,
                 spec.index,
                 tuple(
-                    Field(name.rstrip("_"), scale(hint, self.late), type_name_of(hint))
+                    Field(name.rstrip("_"), self.composition.codec(hint), type_name(hint))
                     for name, hint in spec.arguments
                 ),
                 spec.docs,
@@ -152,25 +188,31 @@ class CallScale(Scale[Call]):
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
         self._depth = 0
+        self._codecs: dict[tuple[int, int], tuple[tuple[str, Scale[Any]], ...]] = {}
 
     @cached_property
     def pallet_calls(self) -> dict[str, Scale[Any]]:
         """By pallet, the type of its calls; pallets without calls are left out."""
-        late = self._composition.late
-        return {g.name: _PalletCalls(g, late) for g in self._composition.groups if g.calls}
+        of = self._composition
+        return {g.name: _PalletCalls(g, of) for g in of.groups if g.calls}
 
     @cached_property
-    def _table(self) -> dict[tuple[int, int], tuple[Group, CallSpec, Any]]:
-        late = self._composition.late
+    def _table(self) -> dict[tuple[int, int], tuple[Group, CallSpec]]:
         return {
-            (group.index, spec.index): (
-                group,
-                spec,
-                tuple((name, scale(hint, late)) for name, hint in spec.arguments),
-            )
+            (group.index, spec.index): (group, spec)
             for group in self._composition.groups
             for spec in group.calls
         }
+
+    def _arguments(self, key: tuple[int, int]) -> tuple[tuple[str, Scale[Any]], ...]:
+        """Name and codec of a call's arguments; made when the call is first met."""
+        found = self._codecs.get(key)
+        if found is None:
+            of = self._composition
+            arguments = self._table[key][1].arguments
+            found = tuple((name, of.codec(hint)) for name, hint in arguments)
+            self._codecs[key] = found
+        return found
 
     @cached_property
     def _index_of(self) -> dict[str, int]:
@@ -181,23 +223,24 @@ class CallScale(Scale[Call]):
         if key not in self._table:
             raise EncodeError(f"{value} is no call of this runtime.")
         out += bytes(key)
-        for name, codec in self._table[key][2]:
+        for name, codec in self._arguments(key):
             codec.put(value.args[name], out)
 
     def take(self, data: bytes, at: int) -> tuple[Call, int]:
         if at + 2 > len(data):
             raise DecodeError("the call is missing.")
-        found = self._table.get((data[at], data[at + 1]))
+        key = (data[at], data[at + 1])
+        found = self._table.get(key)
         if found is None:
             raise DecodeError(f"no call {data[at]}.{data[at + 1]} in this runtime.")
-        group, spec, codecs = found
+        group, spec = found
         if self._depth >= MAX_CALL_DEPTH:
             raise DecodeError(f"calls nested deeper than {MAX_CALL_DEPTH}.")
         args: dict[str, Any] = {}
         at += 2
         self._depth += 1
         try:
-            for name, codec in codecs:
+            for name, codec in self._arguments(key):
                 args[name], at = codec.take(data, at)
         finally:
             self._depth -= 1
@@ -238,9 +281,17 @@ class _PalletEvents(Scale[Any]):
             )
             for event in self.group.events
         )
+        rows = tuple(_absent_case(event) for event in self.group.absent.events)
         return TypeShape(
-            "variant", (f"pallet_{self.group.name.lower()}", "pallet", "Event"), cases=cases
+            "variant",
+            (f"pallet_{self.group.name.lower()}", "pallet", "Event"),
+            cases=tuple(sorted((*cases, *rows), key=lambda case: case.index)),
         )
+
+
+def _absent_case(event: AbsentEvent) -> VariantCase:
+    fields = tuple(Field(name, scale(of), type_name(of)) for name, of in event.fields)
+    return VariantCase(event.name, event.index, fields)
 
 
 class EventScale(Scale[Any]):
@@ -254,7 +305,8 @@ class EventScale(Scale[Any]):
     @cached_property
     def pallet_events(self) -> dict[str, Scale[Any]]:
         """By pallet, the type of its events; pallets without events are left out."""
-        return {g.name: _PalletEvents(g) for g in self._composition.groups if g.events}
+        groups = self._composition.groups
+        return {g.name: _PalletEvents(g) for g in groups if g.events or g.absent.events}
 
     @cached_property
     def _by_type(self) -> dict[type, tuple[int, tuple[tuple[str, Scale[Any]], ...]]]:
@@ -313,10 +365,10 @@ class ErrorScale(Scale[Any]):
         self.group = group
 
     def shape(self) -> TypeShape:
-        cases = tuple(
-            VariantCase(error.wire_name, error.index, (), docs_of(error))
-            for error in self.group.errors
-        )
+        own = (VariantCase(e.wire_name, e.index, (), docs_of(e)) for e in self.group.errors)
+        rows = (VariantCase(e.name, e.index, (), (e.doc,)) for e in self.group.absent.errors)
         return TypeShape(
-            "variant", (f"pallet_{self.group.name.lower()}", "pallet", "Error"), cases=cases
+            "variant",
+            (f"pallet_{self.group.name.lower()}", "pallet", "Error"),
+            cases=tuple(sorted((*own, *rows), key=lambda case: case.index)),
         )

@@ -1,7 +1,7 @@
 """The chain as a function: a state and an extrinsic give a state and events.
 
-An extrinsic runs in two layers. Outside: nonce and fee, which stay whatever happens. Inside: the call, whose changes and
-events are undone when it fails. Invalid extrinsics raise `InvalidTransaction` before anything changes.
+An extrinsic runs in two layers. Outside: nonce and fee, which stay whatever happens. Inside: the call, whose changes
+and events are undone when it fails. Invalid extrinsics raise `InvalidTransaction` before anything changes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final
 
-from mycelia.codec import U32, U64, scale
+from mycelia.codec import U32, U64
 from mycelia.codec.scale import Tuple
 from mycelia.crypto import verify
 from mycelia.frame import NONE, Call, CallSpec, Origin, State, ViewSpec
@@ -27,7 +27,8 @@ from mycelia.primitives.errors import (
     MalformedTransaction,
     StaleNonce,
 )
-from mycelia.runtime.apis import ApiNotFound, CoreApis, bound_views
+from mycelia.runtime.absent import ABSENT_APIS
+from mycelia.runtime.apis import ApiNotFound, CoreApis, absent_views, bound_views
 from mycelia.runtime.compose import COMPOSITION, Pallets, build
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.runtime.extrinsic import (
@@ -78,22 +79,21 @@ class Runtime:
         found = metadata(self.rules)
         if version not in (14, 15):
             raise ValueError(f"metadata {version} is not published; 14 and 15 are.")
-        return found.v14 if version == 14 else found.v15  # noqa: PLR2004
+        return found.v14 if version == 14 else found.v15
 
     def call_api(self, name: str, data: bytes) -> bytes:
         """Run a runtime API, `Api_method`, on SCALE arguments; `ApiNotFound` or `DecodeError`."""
         spec, function = self._apis.get(name, (None, None))
         if spec is None or function is None:
             raise ApiNotFound(name)
-        late = COMPOSITION.late
-        codec = Tuple(*(scale(hint, late) for _, hint in spec.arguments))
+        codec = Tuple(*(COMPOSITION.codec(hint) for _, hint in spec.arguments))
         with self.state.read_only():
             result = function(*codec.decode(data))
-        return scale(spec.output, late).encode(result)
+        return COMPOSITION.codec(spec.output).encode(result)
 
     @cached_property
     def _apis(self) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
-        return bound_views((CoreApis(self), *self.pallets.parts))
+        return {**absent_views(ABSENT_APIS), **bound_views((CoreApis(self), *self.pallets.parts))}
 
     def next_nonce(self, who: AccountId) -> int:
         """The next nonce of an account at this state, the pool not counted."""
@@ -106,7 +106,7 @@ class Runtime:
         return decode_extrinsic(raw, COMPOSITION.call_scale)
 
     def verify(self, xt: Extrinsic, genesis_hash: bytes, era_hash: bytes) -> None:
-        """Check the signature; `BadSignature` when it is not the signer's. `era_hash` is that of the era's birth block."""
+        """Check the signature; `BadSignature` when it is not the signer's. `era_hash` is of the era's birth block."""
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
         context = SigningContext(SPEC_VERSION, TRANSACTION_VERSION, genesis_hash, era_hash)
@@ -235,4 +235,5 @@ def _dispatch_info(spec: CallSpec, *, is_inherent: bool) -> d.DispatchInfo:
 def metadata(rules: Rules) -> Metadata:
     """The metadata of a network; built on first use, the same for every state."""
     constants = {("Aura", "SlotDuration"): rules.slot_ms}
-    return Metadata(COMPOSITION, (*CoreApis.specs(), *COMPOSITION.views()), constants)
+    views = (*CoreApis.specs(), *COMPOSITION.views(), *ABSENT_APIS)
+    return Metadata(COMPOSITION, views, constants)

@@ -1,8 +1,8 @@
 """Extrinsics: what people sign and blocks carry, version 4.
 
-The bytes are: compact length, version byte (0x84 signed, 0x04 bare), and if signed address, signature and the extensions'
-fields (era, nonce, tip, metadata mode), then the call. What is signed is call, those fields, and what both sides know
-(versions, genesis, the era's birth block); above 256 bytes its BLAKE2b hash.
+The bytes are: compact length, version byte (0x84 signed, 0x04 bare), and if signed address, signature and the
+extensions' fields (era, nonce, tip, metadata mode), then the call. What is signed is call, those fields, and what
+both sides know (versions, genesis, the era's birth block); above 256 bytes its BLAKE2b hash.
 
 Source: chain-facing order of signed extensions as published by subtensor 425, runtime/src/lib.rs.
 """
@@ -26,11 +26,12 @@ MAX_EXTRINSIC_BYTES: Final = 5 * 1024 * 1024
 _HASHED_ABOVE_BYTES: Final = 256
 _SIGNATURE_BYTES: Final = 64
 _LAST_SCHEME: Final = max(Scheme)
+NO_TIP: Final = Tao(0)
 
 
 @dataclass(frozen=True)
 class Era:
-    """How long an extrinsic may be included: forever, or `period` blocks from the last one with number = phase mod period."""
+    """How long an extrinsic may be included: forever, or `period` blocks from a height that is `phase` modulo it."""
 
     period: int = 0
     phase: int = 0
@@ -69,7 +70,7 @@ class EraScale(Scale[Era]):
         coded = int.from_bytes(data[at : at + 2], "little")
         period = 2 << coded % 16
         phase = (coded >> 4) * max(period >> 12, 1)
-        if period < 4 or phase >= period:  # noqa: PLR2004
+        if period < 4 or phase >= period:
             raise DecodeError("no valid era.")
         return Era(period, phase), at + 2
 
@@ -101,7 +102,7 @@ class Extrinsic:
     signature: bytes = b""
     era: Era = Era()
     nonce: int = 0
-    tip: Tao = Tao(0)
+    tip: Tao = NO_TIP
     extra: bytes = b""
 
 

@@ -145,7 +145,9 @@ class Metadata:
                 ("Extra", self._extra),
             ),
         )
-        self._errors = {g.name: ErrorScale(g) for g in composition.groups if g.errors}
+        self._errors = {
+            g.name: ErrorScale(g) for g in composition.groups if g.errors or g.absent.errors
+        }
         self._runtime = Opaque(f"{RUNTIME_NAME}::Runtime")
         pallets14 = self._pallets(with_docs=False)
         pallets15 = self._pallets(with_docs=True)
@@ -155,7 +157,7 @@ class Metadata:
         self.v15 = MAGIC + b"\x0f" + types + pallets15 + tail15
 
     def _id(self, annotation: Any) -> int:
-        return self._registry.id_of(scale(annotation, self._composition.late))
+        return self._registry.id_of(self._composition.codec(annotation))
 
     def _put_type(self, of: Scale[Any], out: bytearray) -> None:
         put_compact(self._registry.id_of(of), out)
@@ -208,17 +210,14 @@ class Metadata:
             out.append(1)
             put_compact(len(spec.hashers), out)
             out += bytes(hasher.index for hasher in spec.hashers)
-            key = (
-                Tuple(*(scale(k) for k in spec.keys)) if len(spec.keys) > 1 else scale(spec.keys[0])
-            )
+            keys = tuple(scale(key) for key in spec.keys)
+            key = Tuple(*keys) if len(keys) > 1 else keys[0]
             self._put_type(key, out)
         else:
             out.append(0)
         put_compact(self._id(spec.value), out)
         default = (
-            b"\0"
-            if spec.optional
-            else scale(spec.value, self._composition.late).encode(spec.default)
+            b"\0" if spec.optional else self._composition.codec(spec.value).encode(spec.default)
         )
         put_bytes(default, out)
         put_texts((spec.doc,), out)
@@ -250,7 +249,7 @@ class Metadata:
             *(
                 (g.name, g.index, self._errors[g.name])
                 for g in self._composition.groups
-                if g.errors
+                if g.name in self._errors
             ),
         )
         for of in (self._composition.call_scale, self._composition.event_scale, errors):

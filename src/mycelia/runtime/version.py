@@ -7,7 +7,7 @@ from typing import Final
 from mycelia.codec import U8, U32, Bytes8, Record
 
 SPEC_NAME: Final = "node-subtensor"
-SPEC_VERSION: Final = 470
+SPEC_VERSION: Final = 471
 TRANSACTION_VERSION: Final = 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from mycelia.codec import U64, Bytes32
 from mycelia.frame import Constant, Pallet, State, Value
 

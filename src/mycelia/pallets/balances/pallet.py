@@ -136,7 +136,7 @@ class Balances(Pallet, name="Balances"):
         self.transfer(origin.signed(), account_of(dest), value, keep_alive=True)
 
     @call(index=4, weight=_TRANSFER, emits=(Transfer, Endowed, DustLost))
-    def transfer_all(self, origin: Origin, dest: Address, keep_alive: bool) -> None:  # noqa: FBT001  # on the wire
+    def transfer_all(self, origin: Origin, dest: Address, keep_alive: bool) -> None:  # on the wire
         """Send all that can be sent. Signed."""
         who = origin.signed()
         kept = EXISTENTIAL_DEPOSIT_RAO if keep_alive else 0

@@ -1,11 +1,17 @@
-"""Which choices of rules a network was started with. Part of the state, so two networks with different ones differ from
-their first block on, and clients that cache by genesis hash never mix them up.
+"""Which choices of rules a network was started with.
+
+Part of the state, so two networks with different ones differ from their first block on, and clients that cache by
+genesis hash never mix them up.
 """
 
 from __future__ import annotations
 
 from mycelia.codec import U64, Record
-from mycelia.frame import OptionalValue, Pallet, State
+from mycelia.frame import Error, OptionalValue, Pallet, State
+
+
+class NotProvided(Error, index=0):
+    """This network has no rules for the call: docs/absent.md lists such calls. Nothing was changed."""
 
 
 class NetworkRules(Record, path="mycelia::NetworkRules"):
@@ -16,6 +22,8 @@ class NetworkRules(Record, path="mycelia::NetworkRules"):
 
 class Network(Pallet, name="Network"):
     """Which choices of rules this network was started with."""
+
+    errors = (NotProvided,)
 
     rules = OptionalValue(NetworkRules, doc="Choices of rules, fixed at genesis.")
 

@@ -84,7 +84,7 @@ class System(Pallet, name="System"):
         U32, U32(42), doc="Prefix of this network's addresses.", name="SS58Prefix"
     )
 
-    account = Map(
+    account = Map[AccountId, AccountInfo](
         AccountId,
         AccountInfo,
         hasher=Blake2_128Concat,
@@ -92,7 +92,7 @@ class System(Pallet, name="System"):
         doc="Nonce, reference counts and balance of an account.",
     )
     extrinsic_count = OptionalValue(U32, doc="Number of extrinsics in the current block.")
-    block_hash = Map(
+    block_hash = Map[BlockNumber, H256](
         BlockNumber, H256, hasher=Twox64Concat, default=NO_HASH, doc="Hashes of recent blocks."
     )
     number = Value(BlockNumber, default=BlockNumber(0), doc="Height of the current block.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mycelia.codec import U8, U32, U128, Enumeration, Record
+from mycelia.codec import U8, U128, Enumeration, Record
 from mycelia.frame import Constant, Event, Pallet, State, Value, Weight
 from mycelia.frame.dispatch import DispatchClass
 from mycelia.primitives import AccountId, Tao
