@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mycelia.pallets.subtensor.epoch import (
+    YUMA2,
     EpochInput,
     EpochOutput,
     EpochParameters,
+    EpochRules,
     SparseRow,
     pairs_of,
 )
@@ -34,6 +36,7 @@ class Subnet:
     weights: dict[int, SparseRow] = field(default_factory=dict)
     bonds: dict[int, SparseRow] = field(default_factory=dict)
     block: int = 0
+    rules: EpochRules = YUMA2
 
     def __post_init__(self) -> None:
         self.permits = self.permits or [False] * len(self.stakes)
@@ -68,6 +71,11 @@ class Subnet:
         for i, row in self.weights.items():
             self.weights[i] = tuple((j, 0 if j == uid else w) for j, w in pairs_of(row))
 
+    def reset_bonds(self, uid: int) -> None:
+        """Drop everybody's bonds on the uid."""
+        for i, row in self.bonds.items():
+            self.bonds[i] = tuple((j, b) for j, b in pairs_of(row) if j != uid)
+
     def snapshot(self, emission_rao: int = 10**9) -> EpochInput:
         """What an epoch at the current block reads."""
         return EpochInput(
@@ -82,6 +90,7 @@ class Subnet:
             bonds=self.bonds,
             owner_uid=self.owner,
             parameters=self.parameters,
+            rules=self.rules,
         )
 
     def run_epoch(self, kernel: Kernel) -> EpochOutput:

@@ -70,6 +70,26 @@ def test_scenario(record: dict[str, Any], run_epoch: Kernel) -> None:
 def test_graph(
     record: dict[str, Any], server_self: bool, interleaved: bool, run_epoch: Kernel
 ) -> None:
+    check_graph(record, run_epoch, server_self=server_self, interleaved=interleaved)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("server_self", [False, True])
+@named(YUMA2["large_graphs"])
+def test_large_graph(record: dict[str, Any], server_self: bool, interleaved: bool) -> None:
+    check_graph(record, kernel_fast.run_epoch, server_self=server_self, interleaved=interleaved)
+
+
+@pytest.mark.slow
+@named(YUMA2["large_graphs"])
+def test_large_graph_in_the_clear_kernel(record: dict[str, Any]) -> None:
+    check_graph(record, kernel.run_epoch, server_self=False, interleaved=True)
+
+
+def check_graph(
+    record: dict[str, Any], run_epoch: Kernel, *, server_self: bool, interleaved: bool
+) -> None:
     n, count = record["neurons"], record["validators"]
     validators = list(range(0, n, n // count)) if interleaved else list(range(count))
     servers = [uid for uid in range(n) if uid not in validators]
@@ -93,8 +113,9 @@ def test_graph(
             assert outcome.incentives_u16[uid] == expected["incentive"]
             assert outcome.dividends_u16[uid] == expected["dividend"]
             assert outcome.emissions_rao[uid] == expected["emission"]
-    for uid in validators:
-        assert pairs_of(outcome.bonds[uid]) == [(j, record["bond"]) for j in servers]
+    if "bond" in record:
+        for uid in validators:
+            assert pairs_of(outcome.bonds[uid]) == [(j, record["bond"]) for j in servers]
 
 
 def q32_of_f32(number: float) -> int:
