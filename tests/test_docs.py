@@ -74,7 +74,7 @@ def test_every_dependency_says_why(root: Path, project: dict) -> None:
 
 
 IMPORTED_AS = {"scikit-learn": "sklearn", "bittensor-core": "bittensor_core"}
-LOADED_BY_NAME = {"httptools", "xllamacpp"}  # uvicorn's parser; a library opened as a file
+LOADED_BY_NAME = {"xllamacpp"}  # a library opened as a file
 BROUGHT_ALONG = {
     "benchmarks",
     "mycelia",

@@ -28,9 +28,14 @@ DECORATORS = [
     "@view(*",
 ]
 REACHED_BY_NAME = {
-    "src/mycelia/wire/connection.py": ("on_*", "pause_writing", "resume_writing"),  # httptools, asyncio
-    "src/mycelia/wire/listener.py": ("capture_signals",),  # uvicorn's hook
-    "src/mycelia/wire/protocol.py": ("send_400_response",),  # uvicorn's hook
+    "src/mycelia/*": (  # asyncio.Protocol
+        "connection_made",
+        "connection_lost",
+        "data_received",
+        "pause_writing",
+        "resume_writing",
+    ),
+    "src/mycelia/wire/connection.py": ("on_*",),  # httptools
 }
 
 _RECIPE = re.compile(r"\"mycelia(?:\.\w+)*:(\w+)\"")  # "module:function", imported when needed
