@@ -108,8 +108,12 @@ class Unsigned(Scale[int]):
         self.name = f"u{8 * width_bytes}"
 
     def put(self, value: int, out: bytearray) -> None:
+        out += self.encode(value)
+
+    def encode(self, value: int) -> bytes:
+        """The bytes without a buffer in between: numbers as keys take this way."""
         try:
-            out += value.to_bytes(self.width, "little")
+            return value.to_bytes(self.width, "little")
         except (OverflowError, AttributeError) as cause:
             raise EncodeError(f"{value!r} is not a {self.name}.") from cause
 
@@ -243,6 +247,7 @@ class Named(Scale[Any]):
         self.min_bytes = inner.min_bytes
         self.put = inner.put  # type: ignore[method-assign]  # no call in between: money is everywhere
         self.take = inner.take  # type: ignore[method-assign]
+        self.encode = inner.encode  # type: ignore[method-assign]
 
     def shape(self) -> TypeShape:
         return TypeShape(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, Generic, Protocol, Self, TypeVar, overload
 
 from mycelia.codec import Scale, scale
@@ -36,16 +36,12 @@ class Hasher:
     digest: Callable[[bytes], bytes]
 
 
-Blake2_128Concat: Final = Hasher("Blake2_128Concat", 2, 16, blake2_128)
+Blake2_128Concat: Final = Hasher("Blake2_128Concat", 2, 16, lru_cache(65_536)(blake2_128))
 """For keys that users choose: nobody can build keys that collide."""
 Twox64Concat: Final = Hasher("Twox64Concat", 5, 8, twox_64)
 """For keys the chain hands out: fast."""
 Identity: Final = Hasher("Identity", 6, 0, lambda _: b"")
 """For small dense numbers: iteration follows their bytes."""
-
-
-KNOWN_KEYS: Final = 16_384
-"""Raw keys that a map keeps; some 4 MB when full."""
 
 
 class StateAccess(Protocol):
@@ -201,8 +197,8 @@ class BoundMap(Generic[K, V]):
 
     default: Any
     __slots__ = (
-        "_known",
         "_only",
+        "_steps",
         "default",
         "hashers",
         "prefix",
@@ -216,28 +212,24 @@ class BoundMap(Generic[K, V]):
         self.scales = tuple(scale(key) for key in item.keys)
         self.hashers, self.default = item.hashers, item.default
         self.value_scale = scale(item.value)
-        self._only = (self.scales[0], self.hashers[0]) if len(self.scales) == 1 else None
-        # Raw keys of byte keys. Numbers are not kept: 1, True and 1.0 are one key to a dict, but not to a codec.
-        self._known: dict[bytes, bytes] = {}
+        self._steps = tuple(
+            (codec.encode, hasher.digest if hasher.width else None)
+            for codec, hasher in zip(self.scales, self.hashers, strict=True)
+        )
+        self._only = self._steps[0] if len(self._steps) == 1 else None
 
     def raw_key(self, key: Any) -> bytes:
         """The storage key of an entry, or of all entries below when fewer keys are given."""
         if self._only is not None:  # one key: most reads of a block come through here
-            is_bytes = type(key) is bytes
-            if is_bytes and (known := self._known.get(key)) is not None:
-                return known
-            codec, hasher = self._only
-            encoded = codec.encode(key)
-            raw: bytes = self.prefix + hasher.digest(encoded) + encoded
-            if is_bytes:
-                if len(self._known) >= KNOWN_KEYS:
-                    self._known.clear()
-                self._known[key] = raw
-            return raw
+            encode, digest = self._only
+            encoded = encode(key)
+            return (
+                self.prefix + encoded if digest is None else self.prefix + digest(encoded) + encoded
+            )
         raw = self.prefix
-        for codec, hasher, part in zip(self.scales, self.hashers, key, strict=False):
-            encoded = codec.encode(part)
-            raw += hasher.digest(encoded) + encoded
+        for (encode, digest), part in zip(self._steps, key, strict=False):
+            encoded = encode(part)
+            raw += encoded if digest is None else digest(encoded) + encoded
         return raw
 
     def __getitem__(self, key: K) -> V:
