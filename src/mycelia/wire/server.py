@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from mycelia.wire import btauth
 from mycelia.wire.buckets import Buckets
@@ -35,7 +36,6 @@ from mycelia.wire.contract import (
 from mycelia.wire.errors import DEADLINE_EXCEEDED, Rejection
 from mycelia.wire.frames import CONTENT_TYPE, Kind, encode_frame
 from mycelia.wire.listener import Listener
-from mycelia.wire.protocol import error_body
 from mycelia.wire.receipt import Exchange, Times
 from mycelia.wire.replay import Replays, ReplayStore
 
@@ -95,7 +95,10 @@ class WireServer:
         self._public = dict(public or {})
         self._authority = authority
         window_s = self.limits.max_age_s + self.limits.max_ahead_s
-        self._replays = replays or ReplayStore(window_s, self.limits.replay_entries)
+        # Not `or`: an empty memory is false, and still the one to use.
+        self._replays = (
+            ReplayStore(window_s, self.limits.replay_entries) if replays is None else replays
+        )
         self._callers = Buckets(self.limits.per_hotkey_s, self.limits.burst)
         self._inflight = 0
         self._unverified = 0
@@ -117,7 +120,7 @@ class WireServer:
     def refusal(self, why: Rejection) -> tuple[bytes, bytes]:
         """Return headers and body of an error."""
         retry = b"" if why.retry_after_s is None else b"retry-after: %d\r\n" % why.retry_after_s
-        return _JSON + retry, error_body(why.code, why.message, why.remedy)
+        return _JSON + retry, _error_body(why.code, why.message, why.remedy)
 
     def admit(self, head: Head) -> Admission:
         """Do every check that needs no body. Raises `Rejection`."""
@@ -309,6 +312,12 @@ class WireServer:
             reply.last(encode_frame(Kind.ERROR, body))
         else:
             reply.whole(why.status, headers, body)
+
+
+@lru_cache(maxsize=256)
+def _error_body(code: str, message: str, remedy: str) -> bytes:
+    """Encode an error. Most are the same words each time."""
+    return json.dumps({"code": code, "message": message, "remedy": remedy}).encode()
 
 
 def _busy(message: str) -> Rejection:
