@@ -75,11 +75,7 @@ def test_every_dependency_says_why(root: Path, project: dict) -> None:
 
 IMPORTED_AS = {"scikit-learn": "sklearn", "bittensor-core": "bittensor_core"}
 LOADED_BY_NAME = {"xllamacpp"}  # a library opened as a file
-BROUGHT_ALONG = {"benchmarks", "mycelia", "pytest", "pytest_asyncio"}  # testing: for who tests
-    "benchmarks",
-    "mycelia",
-    "pytest",
-}  # who runs the suites in mycelia.testing has pytest
+BROUGHT_ALONG = {"benchmarks", "mycelia", "pytest", "pytest_asyncio"}  # for those who test
 
 
 def test_dependencies_are_what_the_code_imports(root: Path, project: dict) -> None:
