@@ -246,3 +246,26 @@ async def test_a_time_warp_of_a_thousand_blocks(live: LiveNode) -> None:
         hashes = await client.call("mycelia_seal", 1_000)
         assert len(set(hashes)) == 1_000
         assert await client.call("chain_getHead") == hashes[-1]
+
+
+async def test_a_node_goes_back_to_a_snapshot_in_both_processes(live: LiveNode) -> None:
+    async with rpc_client(live.url) as client:
+        then = await client.call("mycelia_snapshot")
+        root = (await client.call("chain_getHeader"))["stateRoot"]
+        await client.call("author_submitExtrinsic", await transfer(client, ALICE, 0))
+        gone = await client.call("mycelia_seal", 3)
+        assert await client.call("account_nextIndex", ALICE.address) == 1
+        heads = await client.call("chain_subscribeNewHeads")
+        assert int((await client.next_news(heads))["number"], 16) == await height(client)
+        assert await client.call("mycelia_revert", then) is True
+        assert (await client.next_news(heads))["stateRoot"] == root
+        assert await client.call("chain_getHead") == then
+        assert await client.call("account_nextIndex", ALICE.address) == 0
+        assert await client.call("chain_getBlock", gone[0]) is None
+        await client.call("mycelia_setTime", 4_000_000_000_000)
+        await client.call("author_submitExtrinsic", await transfer(client, ALICE, 0))
+        again = await client.call("mycelia_seal", 1)
+        assert again != gone[:1]
+        assert len((await client.call("chain_getBlock", again[0]))["block"]["extrinsics"]) > 1
+    text = live.log.read_text()
+    assert "Traceback" not in text

@@ -26,7 +26,7 @@ from mycelia.chain.header import (
     slot_digest,
     slot_of,
 )
-from mycelia.chain.history import History, genesis_records, records_of
+from mycelia.chain.history import History, genesis_records, record_keys_of, records_of
 from mycelia.codec import H256, U32
 from mycelia.crypto import blake2_256
 from mycelia.pallets.system.types import Digest, Initialization, Other
@@ -81,6 +81,10 @@ class Draft:
         inherent = chain.runtime.inherent(now_ms)
         self._append(chain.runtime.decode(inherent))
 
+    def __len__(self) -> int:
+        """How many extrinsics it holds, the time included."""
+        return len(self._raw)
+
     @property
     def is_full(self) -> bool:
         """Whether the budget is used up."""
@@ -115,16 +119,20 @@ class Chain:
     def __init__(self, store: Store) -> None:
         """Stand on a store that holds at least its genesis; see `open_chain`."""
         self.store = store
-        self._overlay = Overlay(store.head())
-        self._accumulators = Accumulators(store.accumulators())
+        self.history = History(store)
+        self.genesis_hash = self.history.genesis_hash()
+        self._stand()
+        self.slot_ms = self.runtime.rules.slot_ms
+
+    def _stand(self) -> None:
+        """Stand on the store's head, with nothing remembered of another."""
+        self._overlay = Overlay(self.store.head())
+        self._accumulators = Accumulators(self.store.accumulators())
         self._executed: _Executed | None = None
         self._verified: dict[bytes, int] = {}
-        self.history = History(store)
         self.runtime = Runtime(self._overlay, self.history.rules())
         self.head = self.history.head()
         self.head_hash = self.head.hash()
-        self.genesis_hash = self.history.genesis_hash()
-        self.slot_ms = self.runtime.rules.slot_ms
 
     @property
     def height(self) -> int:
@@ -209,6 +217,22 @@ class Chain:
         self._executed = None
         self.head, self.head_hash = block.header, block.hash
         return block
+
+    def rewind(self, height: int) -> None:
+        """Make an earlier block the head again, and forget those after it. For development networks.
+
+        Raises:
+            UnknownHeight, StateDiscarded: the state of that block is not there; nothing has changed.
+        """
+        self.discard()
+        gone: list[bytes] = []
+        for later in range(height + 1, self.height + 1):
+            hash_ = self.history.hash_at(later)
+            if hash_ is not None:
+                gone.extend(record_keys_of(later, hash_))
+        self.store.rewind(height, gone)
+        self.history.forget()
+        self._stand()
 
     def discard(self) -> None:
         """Drop what was drafted, processed or finalized and not committed."""
@@ -368,5 +392,6 @@ def _difference(expected: Header, found: Header) -> str:
     for name in names:
         left, right = getattr(expected, name), getattr(found, name)
         if left != right:
-            return f"Block {expected.number}: expected {name} {left!r}, found {right!r}."
+            shown = [f"0x{v.hex()}" if isinstance(v, bytes) else repr(v) for v in (left, right)]
+            return f"Block {expected.number}: expected {name} {shown[0]}, found {shown[1]}."
     return f"Block {expected.number}: headers differ in number, found {found.number}."

@@ -1,6 +1,7 @@
 """The blocks of a store, for whoever reads: by height, by hash. Works on a read-only store in any process.
 
-There are no forks here: engines commit only what is final, so a height has one block for good.
+There are no forks here: engines commit only what is final, so a height has one block for good. Only a development chain
+that is told to go back replaces blocks; its readers `forget`.
 """
 
 from __future__ import annotations
@@ -41,12 +42,18 @@ class Records(Protocol):
 
 def records_of(block: Block) -> dict[bytes, bytes]:
     """What a store keeps of a block beside the state."""
-    height = block.height.to_bytes(_HEIGHT_BYTES, "big")
+    header_at, body_at, height_of = record_keys_of(block.height, block.hash)
     return {
-        _HEADER_AT + height: block.header.encode(),
-        _BODY_AT + height: block.encode_body(),
-        _HEIGHT_OF + block.hash: height,
+        header_at: block.header.encode(),
+        body_at: block.encode_body(),
+        height_of: block.height.to_bytes(_HEIGHT_BYTES, "big"),
     }
+
+
+def record_keys_of(height: int, hash_: bytes) -> tuple[bytes, ...]:
+    """Where a store keeps what `records_of` gives of a block."""
+    at = height.to_bytes(_HEIGHT_BYTES, "big")
+    return _HEADER_AT + at, _BODY_AT + at, _HEIGHT_OF + hash_
 
 
 def genesis_records(state: Mapping[bytes, bytes | None], rules: Rules) -> dict[bytes, bytes]:
@@ -61,6 +68,10 @@ class History:
     def __init__(self, store: Records) -> None:
         self._store = store
         self._hashes: dict[int, bytes] = {}
+
+    def forget(self) -> None:
+        """Read everything anew: the chain went back, so heights may get other blocks."""
+        self._hashes.clear()
 
     def height(self) -> int:
         """Height of the newest block; -1 before genesis."""

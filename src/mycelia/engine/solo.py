@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mycelia.chain import Block, Budget, Chain, Draft
+from mycelia.engine.clock import wall_clock_ms
 from mycelia.primitives import AccountId, InvalidTransaction
 from mycelia.primitives.errors import ExhaustsResources
 from mycelia.runtime import Extrinsic
@@ -45,11 +46,6 @@ class Sealing:
     made_ms: float
 
 
-def wall_clock_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 class Solo:
     """Seals the chain's blocks from the pool. `on_sealed` hears of each after its commit."""
 
@@ -68,6 +64,11 @@ class Solo:
         self._on_sealed = on_sealed
         self._clock_ms = clock_ms
         self._sealing = asyncio.Lock()
+
+    @property
+    def chain(self) -> Chain:
+        """The chain it seals."""
+        return self._chain
 
     async def run(self) -> None:
         """Seal on the interval until cancelled. A late block shifts none of those after it.
@@ -102,6 +103,12 @@ class Solo:
             hashes.append(sealing.block.hash)
             await asyncio.sleep(0)
         return hashes
+
+    async def rewind(self, height: int) -> None:
+        """Make an earlier block the head again, between two blocks; what waits goes."""
+        async with self._sealing:
+            self._chain.rewind(height)
+            self._pool.clear(height)
 
     async def _seal_one(self, *, is_warping: bool) -> Sealing:
         started = time.perf_counter()

@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
     add("--dev", action="store_true", help="development accounts, and blocks on demand")
     add("--fast", action="store_true", help=f"blocks of {FAST_BLOCK_TIME_S} s")
     add("--ephemeral", action="store_true", help="keep nothing")
-    add("--manual", action="store_true", help="seal only when told to by mycelia_seal")
+    add(
+        "--manual",
+        action="store_true",
+        help="seal only when told to: mycelia_seal and the other orders",
+    )
     add("--archive", action="store_true", help="keep the state of every height")
     add("--replay", action="store_true", help="check the recorded blocks of the folder and exit")
     add("--genesis", type=Path, help="JSON file of who has what at the start")
@@ -65,7 +69,7 @@ def config_of(arguments: Sequence[str]) -> tuple[NodeConfig, argparse.Namespace]
         rpc_port=flags.rpc_port,
         block_time_s=block_time_s,
         is_manual=flags.manual,
-        may_be_told=flags.dev,
+        may_be_told=flags.dev or flags.manual,
         archive=flags.archive,
         log_level=flags.log,
     )

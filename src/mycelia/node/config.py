@@ -27,7 +27,7 @@ class NodeConfig:
     is_manual: bool = False
     """Seal only when told to, by `mycelia_seal`."""
     may_be_told: bool = False
-    """Whether RPC clients may have blocks sealed. For development."""
+    """Whether RPC clients may order time: seal, jump, go back, set the clock. For development."""
     archive: bool = False
     pool_extrinsics: int = 16_384
     block_bytes: int = 5 * 1024 * 1024

@@ -38,6 +38,7 @@ class Kind(IntEnum):
     RESULT = 4
     SEALED = 5
     FATES = 6
+    REVERTED = 7
 
 
 Handler = Callable[[Kind, int, bytes], None]
@@ -169,6 +170,22 @@ class SealerClient:
     def seal(self, blocks: int) -> asyncio.Future[list[bytes]]:
         """Seal blocks now; their hashes."""
         return self._call("seal", blocks, _from_hex)
+
+    def seal_epoch(self, netuid: int) -> asyncio.Future[list[bytes]]:
+        """Seal up to the block of a subnet's next epoch; the hashes."""
+        return self._call("seal_epoch", netuid, _from_hex)
+
+    def snapshot(self) -> asyncio.Future[bytes]:
+        """The hash of the head."""
+        return self._call("snapshot", None, bytes.fromhex)
+
+    def revert(self, block: bytes) -> asyncio.Future[None]:
+        """Make an earlier block the head again."""
+        return self._call("revert", block.hex())
+
+    def set_time(self, now_ms: int) -> asyncio.Future[None]:
+        """Set the clock of blocks."""
+        return self._call("set_time", now_ms)
 
     def stats(self) -> asyncio.Future[dict[str, int | float]]:
         """Counters of pool and engine."""

@@ -20,7 +20,7 @@ from mycelia.chain.header import decode_header
 from mycelia.crypto import blake2_256
 from mycelia.node.link import Kind, SealerClient, decode_sealed
 from mycelia.node.logs import set_up_logging
-from mycelia.rpc import ChainInfo, Fate, Node, RpcServer, Sealed
+from mycelia.rpc import ChainInfo, Fate, Listener, Node, RpcServer, Sealed
 from mycelia.rpc.hub import Hub
 from mycelia.state.lmdb import LmdbStore
 
@@ -61,15 +61,22 @@ class RpcProcess:
             store.close()
 
     def _on_news(self, kind: Kind, _ticket: int, payload: bytes) -> None:
-        if self._node is None:
-            return
+        if self._node is not None:
+            deliver(self._node, kind, payload)
+
+
+def deliver(listener: Listener, kind: Kind, payload: bytes) -> None:
+    """Tell what a frame of news says."""
+    if kind in (Kind.SEALED, Kind.REVERTED):
+        header, included = decode_sealed(payload)
+        sealed = Sealed(decode_header(header), blake2_256(header), included)
         if kind is Kind.SEALED:
-            header, included = decode_sealed(payload)
-            self._node.on_sealed(Sealed(decode_header(header), blake2_256(header), included))
-        elif kind is Kind.FATES:
-            for hash_, status, by in orjson.loads(payload):
-                fate = Fate(bytes.fromhex(hash_), status, bytes.fromhex(by) if by else None)
-                self._node.on_fate(fate)
+            listener.on_sealed(sealed)
+        else:
+            listener.on_reverted(sealed)
+    elif kind is Kind.FATES:
+        for hash_, status, by in orjson.loads(payload):
+            listener.on_fate(Fate(bytes.fromhex(hash_), status, bytes.fromhex(by) if by else None))
 
 
 def main(arguments: list[str]) -> None:

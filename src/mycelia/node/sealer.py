@@ -16,7 +16,7 @@ import orjson
 
 from mycelia.chain import Chain
 from mycelia.crypto import blake2_256
-from mycelia.engine import Sealing, Solo, SoloConfig
+from mycelia.engine import Clock, Sealing, Solo, SoloConfig, Warp
 from mycelia.node.link import (
     STATUS_BYTE,
     Kind,
@@ -35,8 +35,10 @@ log = logging.getLogger("mycelia.node")
 SEALS_BY_ITSELF: Final = AppError(
     "seals_by_itself",
     "This node seals by itself.",
-    "Start it with --dev to have blocks sealed on demand.",
+    "Start it with --dev or --manual to give it orders.",
 )
+ORDERS: Final = ("seal", "seal_epoch", "snapshot", "revert", "set_time")
+"""Calls that change the course of time; for development."""
 
 
 @dataclass
@@ -67,13 +69,15 @@ class Sealer:
     ) -> None:
         self._chain = chain
         self._pool = pool
-        self.solo = Solo(chain, pool, engine, on_sealed=self._sealed)
+        clock = Clock()
+        self.solo = Solo(chain, pool, engine, on_sealed=self._sealed, clock_ms=clock)
+        self._warp = Warp(self.solo, clock)
         self.counters = Counters()
         self._links: dict[Link, None] = {}
         self._start_info = start_info
         self._may_be_told = may_be_told
         self._on_sealed = on_sealed
-        self._orders: asyncio.Queue[tuple[Link, int, int]] = asyncio.Queue()
+        self._orders: asyncio.Queue[tuple[Link, int, str, Any]] = asyncio.Queue()
 
     def link(self) -> Link:
         """A new end for an RPC process, to be connected by the caller."""
@@ -96,11 +100,33 @@ class Sealer:
         return status
 
     async def obey(self) -> None:
-        """Seal what RPC clients order, one order after the other, until cancelled."""
+        """Do what RPC clients order, one order after the other, until cancelled."""
         while True:
-            link, ticket, blocks = await self._orders.get()
-            hashes = await self.solo.seal(blocks)
-            link.send(Kind.RESULT, ticket, orjson.dumps([[h.hex() for h in hashes], None]))
+            link, ticket, name, argument = await self._orders.get()
+            try:
+                answer = [await self._done(name, argument), None]
+            except AppError as refusal:
+                answer = _refused(refusal)
+            link.send(Kind.RESULT, ticket, orjson.dumps(answer))
+
+    async def _done(self, name: str, argument: Any) -> Any:
+        warp = self._warp
+        match name:
+            case "seal":
+                return [hash_.hex() for hash_ in await warp.seal(argument)]
+            case "seal_epoch":
+                return [hash_.hex() for hash_ in await warp.seal_epoch(argument)]
+            case "snapshot":
+                return (await warp.snapshot()).hex()
+            case "revert":
+                await warp.revert(bytes.fromhex(argument))
+                self._tell_fates()
+                head = encode_sealed(self._chain.head.encode(), ())
+                for link in self._links:
+                    link.send(Kind.REVERTED, 0, head)
+            case _:
+                await warp.set_time(argument)
+        return None
 
     def next_nonce(self, who: AccountId) -> int:
         """The account's nonce after everything that waits."""
@@ -148,13 +174,12 @@ class Sealer:
             self._tell_fates()
         elif kind is Kind.CALL:
             name, argument = orjson.loads(payload)
-            if name != "seal":
+            if name not in ORDERS:
                 link.send(Kind.RESULT, ticket, orjson.dumps([self._answer(name, argument), None]))
             elif self._may_be_told:
-                self._orders.put_nowait((link, ticket, argument))
+                self._orders.put_nowait((link, ticket, name, argument))
             else:
-                refusal = [SEALS_BY_ITSELF.code, SEALS_BY_ITSELF.message, SEALS_BY_ITSELF.remedy]
-                link.send(Kind.RESULT, ticket, orjson.dumps([None, refusal]))
+                link.send(Kind.RESULT, ticket, orjson.dumps(_refused(SEALS_BY_ITSELF)))
 
     def _verdict(self, raw: bytes) -> bytes:
         try:
@@ -178,3 +203,8 @@ class Sealer:
                 return self._start_info
             case _:
                 return self.stats()
+
+
+def _refused(refusal: AppError) -> list[Any]:
+    """What the other end makes the same error of."""
+    return [None, [refusal.code, refusal.message, refusal.remedy]]

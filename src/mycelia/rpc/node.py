@@ -104,6 +104,12 @@ class Node:
         self._told_height = sealed.header.number
         self.hub.on_sealed(sealed)
 
+    def on_reverted(self, head: Sealed) -> None:
+        """Hear that an earlier block is the head again: heights above it will have other blocks."""
+        self.history.forget()
+        self._runtimes.clear()
+        self.on_sealed(head)
+
     def on_fate(self, fate: Fate) -> None:
         """Hear what became of a waiting extrinsic."""
         self.hub.on_fate(fate)

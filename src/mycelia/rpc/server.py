@@ -32,6 +32,9 @@ class ServerLimits:
     message_bytes: int = 12 * 1024 * 1024
     connections: int = 1_024
     idle_s: float = 60.0
+    """Of a WebSocket: between two signs of life."""
+    request_s: float = 15.0
+    """Of HTTP: for a request's head to come, for its body after that, and between two requests."""
     session: SessionLimits = field(default_factory=SessionLimits)
 
 
@@ -52,7 +55,12 @@ class RpcServer:
         app.router.add_get("/", self._get)
         app.router.add_get("/health", self._health)
         app.router.add_post("/", self._post)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=self.limits.request_s,
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
 
@@ -81,7 +89,14 @@ class RpcServer:
         # Browsers send this type across sites only where the server agrees; it does not.
         if request.content_type != "application/json":
             return web.Response(status=415, text="Send application/json.\n")
-        reply = self._dispatcher.handle(await request.read(), None)
+        try:
+            async with asyncio.timeout(self.limits.request_s):
+                message = await request.read()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=408, text="The body did not come.\n")
+        reply = self._dispatcher.handle(message, None)
         if isinstance(reply, asyncio.Future):
             reply = await reply
         if reply is None:

@@ -23,6 +23,8 @@ class InstantSealer:
         self.chain = chain
         self.pool: Pool[Extrinsic] = Pool(height=chain.height)
         self.on_sealed: Callable[[Sealed], None] = lambda _: None
+        self.on_reverted: Callable[[Sealed], None] = lambda _: None
+        self.times_ms: list[int] = []
 
     def submit(self, raw: bytes) -> asyncio.Future[str]:
         return self._answer(lambda: self._admit(raw))
@@ -36,6 +38,18 @@ class InstantSealer:
 
     def seal(self, blocks: int) -> asyncio.Future[list[bytes]]:
         return self._answer(lambda: [self._seal() for _ in range(blocks)])
+
+    def seal_epoch(self, netuid: int) -> asyncio.Future[list[bytes]]:
+        return self._answer(lambda: [self._seal()] if netuid else [])
+
+    def snapshot(self) -> asyncio.Future[bytes]:
+        return self._answer(lambda: self.chain.head_hash)
+
+    def revert(self, block: bytes) -> asyncio.Future[None]:
+        return self._answer(lambda: self._revert(block))
+
+    def set_time(self, now_ms: int) -> asyncio.Future[None]:
+        return self._answer(lambda: self.times_ms.append(now_ms))
 
     def stats(self) -> asyncio.Future[dict[str, int | float]]:
         return self._answer(lambda: {"height": self.chain.height, "waiting": len(self.pool)})
@@ -54,6 +68,13 @@ class InstantSealer:
         self.on_sealed(Sealed(block.header, block.hash, included))
         return block.hash
 
+    def _revert(self, block: bytes) -> None:
+        height = self.chain.history.height_of(block)
+        assert height is not None
+        self.chain.rewind(height)
+        self.pool.clear(height)
+        self.on_reverted(Sealed(self.chain.head, self.chain.head_hash, ()))
+
     @staticmethod
     def _answer(work: Callable[[], Any]) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -71,5 +92,5 @@ def rpc_node(chain: Chain | None = None) -> tuple[Node, InstantSealer]:
     store = chain.store
     hub = Hub(lambda keys: [store.head().get(key) for key in keys])
     node = Node(store, sealer, ChainInfo("test", "Development", "0"), hub)
-    sealer.on_sealed = node.on_sealed
+    sealer.on_sealed, sealer.on_reverted = node.on_sealed, node.on_reverted
     return node, sealer

@@ -201,6 +201,13 @@ class Pool(Generic[X]):
         if entry is not None:
             self._drop(entry, "invalid")
 
+    def clear(self, height: int) -> None:
+        """Let everything go: the chain stands at another height, and what was checked was so elsewhere."""
+        for entry in list(self._by_hash.values()):
+            self._drop(entry, "dropped")
+        self._cheapest.clear()
+        self._height = height
+
     def take_changes(self) -> list[Change]:
         """What happened since the last call, in order, besides what `add` returned."""
         changes, self._changes = self._changes, []

@@ -155,3 +155,46 @@ async def test_a_lost_rpc_process_is_forgotten(desk: Desk) -> None:
     await asyncio.sleep(0.01)
     await desk.sealer.solo.seal()
     assert desk.sealer._links == {}
+
+
+async def test_orders_of_time_go_over_the_link_and_a_revert_is_told_before_its_answer(
+    desk: Desk,
+) -> None:
+    (first,) = await desk.client.seal(1)
+    assert await desk.client.snapshot() == first
+    await desk.client.submit(transfer(desk.chain, ALICE, 0))
+    await desk.client.seal(2)
+    await desk.client.submit(transfer(desk.chain, ALICE, 1))
+    desk.news.clear()
+    await desk.client.revert(first)
+    assert [kind for kind, _ in desk.news] == [Kind.FATES, Kind.REVERTED]
+    header, included = decode_sealed(desk.news[-1][1])
+    assert (blake2_256(header), included) == (first, ())
+    assert await desk.client.next_nonce(ALICE.account) == 0
+    later_ms = desk.chain.now_ms() + 10**9
+    await desk.client.set_time(later_ms)
+    await desk.client.seal(1)
+    assert later_ms <= desk.chain.now_ms() < later_ms + 10**6
+    with pytest.raises(AppError, match="no epoch to come"):
+        await desk.client.seal_epoch(1)
+
+
+@pytest.mark.parametrize(
+    ("order", "argument"),
+    [
+        ("seal", 1),
+        ("seal_epoch", 1),
+        ("snapshot", None),
+        ("revert", b"\1" * 32),
+        ("set_time", 2**40),
+    ],
+)
+async def test_a_node_that_is_not_for_development_takes_no_order(order, argument) -> None:
+    desk = Desk(may_be_told=False)
+    await desk.connect()
+    call = getattr(desk.client, order)
+    with pytest.raises(AppError) as refusal:
+        await (call() if argument is None else call(argument))
+    assert refusal.value.code == "seals_by_itself"
+    assert desk.chain.height == 0
+    await desk.close()

@@ -18,6 +18,7 @@ from mycelia.testing.oracle import oracle
 from mycelia.testing.rpc import InstantSealer, rpc_node
 
 UNKNOWN = "0x" + "77" * 32
+BLOCK_NUMBER = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac"
 ACCOUNTS = "0x26aa394eea5630e07c48ae0c9558cef7b99d880ec681799c0cf30e8886371da9"
 
 
@@ -361,3 +362,66 @@ async def test_orders_to_seal_are_bounded(desk: Desk) -> None:
     assert len(await desk.ask("mycelia_seal", 3)) == 3
     for blocks in (0, -1, 10**9):
         assert (await desk.refusal("mycelia_seal", blocks))["code"] == -32602
+
+
+async def test_orders_to_time_reach_the_sealer_and_heads_are_told_anew(desk: Desk) -> None:
+    (then,) = await desk.ask("mycelia_seal")
+    assert await desk.ask("mycelia_snapshot") == then
+    await desk.ask("author_submitExtrinsic", signed(desk))
+    await desk.ask("mycelia_seal", 2)
+    assert await desk.ask("account_nextIndex", ALICE.address) == 1
+    gone = await desk.ask("chain_getBlockHash", 2)
+    await desk.ask("chain_subscribeNewHeads")
+    key = ACCOUNTS + "00" * 16
+    await desk.ask("state_subscribeStorage", [key, BLOCK_NUMBER])
+    desk.heard()
+    assert await desk.ask("mycelia_revert", then) is True
+    assert await desk.ask("chain_getHead") == then
+    assert await desk.ask("chain_getBlockHash", 2) is None
+    assert await desk.ask("chain_getHeader", gone) is None
+    assert (await desk.refusal("state_getStorage", key, gone))["message"].startswith(
+        "Client error: UnknownBlock"
+    )
+    head, storage = desk.heard()
+    assert head["number"] == "0x1"
+    assert storage == {"block": then, "changes": [[BLOCK_NUMBER, "0x01000000"]]}
+    await desk.ask("author_submitExtrinsic", signed(desk))
+    assert await desk.ask("mycelia_sealEpoch", 1) != [gone]
+    assert await desk.ask("mycelia_setTime", 1_800_000_000_000) is True
+    assert desk.sealer.times_ms == [1_800_000_000_000]
+    assert (await desk.refusal("mycelia_setTime", -1))["code"] == -32602
+    assert (await desk.refusal("mycelia_sealEpoch", 70_000))["code"] == -32602
+    assert (await desk.refusal("mycelia_revert", "0x12"))["code"] == -32602
+
+
+# --- payment ---
+
+
+async def test_what_an_extrinsic_costs_is_what_the_runtime_says(desk: Desk) -> None:
+    raw = signed(desk)
+    info = await desk.ask("payment_queryInfo", raw)
+    size = len(raw) // 2 - 1
+    by_api = await desk.ask(
+        "state_call", "TransactionPaymentApi_query_info", raw + size.to_bytes(4, "little").hex()
+    )
+    assert int(info["partialFee"]) == int.from_bytes(bytes.fromhex(by_api[2:])[-8:], "little")
+    assert info["class"] == "normal"
+    assert info["weight"]["ref_time"] > 0
+    parts = (await desk.ask("payment_queryFeeDetails", raw, None))["inclusionFee"]
+    assert sum(map(int, parts.values())) == int(info["partialFee"])
+    assert "code" in await desk.refusal("payment_queryInfo", "0x1004")
+    assert "code" in await desk.refusal("payment_queryInfo", "0x")
+
+
+async def test_a_range_of_blocks_tells_each_change(desk: Desk) -> None:
+    hashes = await desk.ask("mycelia_seal", 3)
+    absent = ACCOUNTS + "00" * 16
+    found = await desk.ask("state_queryStorage", [BLOCK_NUMBER, absent], hashes[0], hashes[2])
+    assert found == [
+        {"block": hashes[0], "changes": [[BLOCK_NUMBER, "0x01000000"], [absent, None]]},
+        {"block": hashes[1], "changes": [[BLOCK_NUMBER, "0x02000000"]]},
+        {"block": hashes[2], "changes": [[BLOCK_NUMBER, "0x03000000"]]},
+    ]
+    assert (await desk.refusal("state_queryStorage", [absent], hashes[2], hashes[0]))[
+        "code"
+    ] == -32602

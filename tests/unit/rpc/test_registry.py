@@ -133,7 +133,20 @@ def test_every_method_the_clients_use_is_there_and_says_what_it_does() -> None:
         "system_properties",
         "system_health",
         "mycelia_seal",
+        "mycelia_sealEpoch",
+        "mycelia_snapshot",
+        "mycelia_revert",
+        "mycelia_setTime",
         "mycelia_stats",
+        "payment_queryInfo",
+        "payment_queryFeeDetails",
+        "state_queryStorage",
+        "system_chainType",
+        "system_nodeRoles",
+        "system_syncState",
+        "system_peers",
+        "system_localPeerId",
+        "system_localListenAddresses",
     }
     assert needed <= METHODS.keys()
     assert all(spec.doc for spec in METHODS.values())

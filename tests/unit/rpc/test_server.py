@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 
@@ -18,6 +19,7 @@ from mycelia.testing.rpc import InstantSealer, rpc_node
 LIMITS = ServerLimits(
     message_bytes=64 * 1024,
     connections=3,
+    request_s=0.5,
     session=SessionLimits(queued_frames=64, queued_bytes=512 * 1024),
 )
 
@@ -208,3 +210,41 @@ async def test_stopping_tells_the_clients(place: Place, http: aiohttp.ClientSess
         await RpcClient(ws).call("system_name")
         await asyncio.wait_for(place.server.stop(), 3)
         assert (await ws.receive(timeout=2)).data == 1001
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /", HEAD, HEAD + b"\r\n", HEAD + b"\r\n{"])
+async def test_a_client_that_stalls_in_its_request_is_cut_off(
+    place: Place, http: aiohttp.ClientSession, start: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+    writer.write(start)
+    await writer.drain()
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            assert b"200 OK" not in await reader.read()
+    writer.close()
+    assert await alive(place, http)
+
+
+async def test_a_header_that_comes_drop_by_drop_is_cut_off(place: Place) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+    reading = asyncio.create_task(reader.read())
+    async with asyncio.timeout(5):
+        for at in range(200):
+            writer.write(b"X-%d: 1\r\n" % at if at else HEAD)
+            await asyncio.sleep(0.05)
+            if reading.done():
+                break
+    assert reading.done()
+    writer.close()
+
+
+async def test_a_websocket_outlives_the_limit_of_requests(
+    place: Place, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(place.url) as ws:
+        await asyncio.sleep(1.2)
+        assert await RpcClient(ws).call("system_name") == "mycelia"

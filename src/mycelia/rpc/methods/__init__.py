@@ -1,5 +1,5 @@
 """All methods, declared on import."""
 
-from mycelia.rpc.methods import author, chain, mycelia, state, system
+from mycelia.rpc.methods import author, chain, mycelia, payment, state, system
 
-__all__ = ["author", "chain", "mycelia", "state", "system"]
+__all__ = ["author", "chain", "mycelia", "payment", "state", "system"]

@@ -15,6 +15,7 @@ from mycelia.runtime import ApiNotFound
 
 _PAGE: Final = 1_000
 _QUERIED_KEYS: Final = 10_000
+_QUERIED_BLOCKS: Final = 256
 _LEGACY_METADATA: Final = 14
 
 
@@ -44,6 +45,29 @@ def query_storage(node: Node, keys: list[Hex], block: Hash | None = None) -> lis
     view = node.view_at(height)
     changes = [[to_hex(key), _value(view.get(key))] for key in keys]
     return [{"block": to_hex(node.hash_at(height)), "changes": changes}]
+
+
+@method("state_queryStorage")
+def query_storage_range(
+    node: Node, keys: list[Hex], from_block: Hash, to_block: Hash | None = None
+) -> list[dict[str, Any]]:
+    """Encoded values of raw keys after a block, and after each later one where some of them changed."""
+    if len(keys) > _QUERIED_KEYS // 10:
+        raise invalid_params(f"at most {_QUERIED_KEYS // 10} keys at a time.")
+    first, last = node.height_of(from_block), node.height_of(to_block)
+    if not 0 <= last - first < _QUERIED_BLOCKS:
+        raise invalid_params(f"a range of 1 to {_QUERIED_BLOCKS} blocks, found {last - first + 1}.")
+    known: dict[Hex, bytes | None] = {}
+    found = []
+    for height in range(first, last + 1):
+        view = node.view_at(height)
+        values = {key: view.get(key) for key in keys}
+        changed = {k: v for k, v in values.items() if k not in known or known[k] != v}
+        known = values
+        if changed:
+            changes = [[to_hex(key), _value(value)] for key, value in changed.items()]
+            found.append({"block": to_hex(node.hash_at(height)), "changes": changes})
+    return found
 
 
 @method("state_getKeysPaged", "state_getKeysPagedAt")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mycelia.crypto import blake2_256
 from mycelia.rpc.node import Node
 from mycelia.rpc.registry import METHODS, method
+from mycelia.rpc.render import to_hex
 
 
 @method("rpc_methods")
@@ -54,3 +56,46 @@ def health(_node: Node) -> dict[str, Any]:
 def roles(_node: Node) -> list[str]:
     """What the node does in the network."""
     return ["Authority"]
+
+
+@method("system_syncState")
+def sync_state(node: Node) -> dict[str, int]:
+    """How far the node has come; alone, it is always there."""
+    height = node.history.height()
+    return {"startingBlock": 0, "currentBlock": height, "highestBlock": height}
+
+
+@method("system_peers")
+def peers(_node: Node) -> list[Any]:
+    """Whom the node talks to; alone, nobody."""
+    return []
+
+
+@method("system_localListenAddresses")
+def listen_addresses(_node: Node) -> list[str]:
+    """Where other nodes reach this one; alone, nowhere."""
+    return []
+
+
+@method("system_localPeerId")
+def peer_id(node: Node) -> str:
+    """A name of this node among others, made from its network's."""
+    return "mycelia-" + blake2_256(node.history.genesis_hash()).hex()[:16]
+
+
+@method("chainSpec_v1_chainName")
+def spec_name(node: Node) -> str:
+    """Name of the network."""
+    return node.info.name
+
+
+@method("chainSpec_v1_genesisHash")
+def spec_genesis_hash(node: Node) -> str:
+    """Hash of block 0."""
+    return to_hex(node.history.genesis_hash())
+
+
+@method("chainSpec_v1_properties")
+def spec_properties(node: Node) -> dict[str, Any]:
+    """How people write amounts and addresses."""
+    return properties(node)
