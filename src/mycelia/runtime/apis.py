@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mycelia.codec import U32, DecodeError, Scale
+from mycelia.codec import U32, U64, DecodeError, Scale
 from mycelia.codec.scale import BYTES, Field, TypeShape, take_compact
 from mycelia.frame import ViewSpec, view
 from mycelia.frame import dispatch as d
@@ -91,6 +91,21 @@ class CoreApis:
         fee = self._runtime.pallets.payment.total_fee(spec.weight, len) if spec.pays else Tao(0)
         kind = d.Operational() if spec.operational else d.Normal()
         return RuntimeDispatchInfo(spec.weight, kind, fee)
+
+    @view(api="TransactionPaymentApi")
+    def query_weight_to_fee(self, weight: d.Weight) -> Tao:
+        """The part of a fee that follows from a weight."""
+        return self._runtime.pallets.payment.fee(weight, 0).adjusted_weight_fee
+
+    @view(api="TransactionPaymentApi")
+    def query_length_to_fee(self, length: U32) -> Tao:
+        """The part of a fee that follows from a length in bytes."""
+        return self._runtime.pallets.payment.fee(d.Weight(U64(0)), length).len_fee
+
+    @view(api="AuraApi")
+    def slot_duration(self) -> U64:
+        """Milliseconds between blocks."""
+        return U64(self._runtime.rules.slot_ms)
 
     @view(api="TransactionPaymentApi")
     def query_fee_details(self, uxt: OpaqueExtrinsic, len: U32) -> FeeDetails:  # noqa: A002  # name on the wire

@@ -21,6 +21,7 @@ from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters.admin import AdminUtils, Authority, SetParameters
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
+from mycelia.pallets.subtensor.info.older import OlderViews
 from mycelia.pallets.subtensor.info.people import NeuronViews, StakeViews
 from mycelia.pallets.subtensor.info.subnets import SubnetViews
 from mycelia.pallets.subtensor.registration.neurons import Neurons
@@ -73,6 +74,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Serving,
     Identities,
     SubnetViews,
+    OlderViews,
     NeuronViews,
     StakeViews,
 )
@@ -260,6 +262,7 @@ class Pallets:
             identities=self.identities,
             clock=self.system,
         )
+        self.older_views = OlderViews(state, views=self.subnet_views, published=self.commitments)
         self.neuron_views = NeuronViews(
             state,
             subnets=self.subnets,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from mycelia.codec import U32, U64, Bytes
+from mycelia.codec import U32, U64, Bytes, scale
 from mycelia.frame import (
     Constant,
     Error,
@@ -144,3 +144,19 @@ class Commitments(Pallet, name="Commitments"):
         """Change how much may be published in an epoch. Root."""
         origin.root()
         self.max_space = new_limit
+
+    def encoded_of(self, netuid: NetUid) -> list[tuple[AccountId, bytes]]:
+        """What the hotkeys of a subnet published last, as bytes."""
+        codec = scale(Registration)
+        return [(who, codec.encode(made)) for who, made in self.commitment_of.under(netuid) if made]
+
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget all of a subnet."""
+        for item in (
+            self.commitment_of,
+            self.last_commitment,
+            self.last_bonds_reset,
+            self.revealed_commitments,
+            self.used_space_of,
+        ):
+            item.clear(netuid)

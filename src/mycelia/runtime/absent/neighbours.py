@@ -37,7 +37,16 @@ from mycelia.runtime.absent.declare import (
     in_order,
     twox,
 )
-from mycelia.runtime.absent.shapes import Array, Choice, Struct, bounded, case, many, newtype, optional
+from mycelia.runtime.absent.shapes import (
+    Array,
+    Choice,
+    Struct,
+    bounded,
+    case,
+    many,
+    newtype,
+    optional,
+)
 from mycelia.runtime.absent.substrate import BOUNDED_CALL
 from mycelia.runtime.absent.subtensor import PALLET_ID
 
