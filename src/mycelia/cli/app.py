@@ -80,7 +80,7 @@ def miner(
     wallet: Wallet,
     wallets: Wallets = _WALLETS,
     endpoint: Endpoint = _ENDPOINT,
-    host: Annotated[str, typer.Option(help="Address to serve on and to publish.")] = "127.0.0.2",
+    host: Annotated[str, typer.Option(help="Address to serve on and to publish.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 0,
     gateway: Annotated[
         list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from mycelia.cli.up.ports import assigned, demand_address, demand_free, is_free, locked
+from mycelia.cli.up.ports import assigned, demand_free, is_free, locked
 from mycelia.primitives.errors import AppError
 
 HOST = "127.0.0.1"
@@ -44,10 +44,3 @@ def test_folder_is_held_by_one_process(tmp_path):
         assert refused.value.code == "folder_in_use"
     with locked(tmp_path):
         pass
-
-
-def test_address_that_the_machine_lacks_is_said():
-    demand_address("127.0.0.1")
-    with pytest.raises(AppError) as refused:
-        demand_address("192.0.2.1")
-    assert refused.value.code == "no_address"

@@ -18,8 +18,8 @@ from mycelia.neuron.subnet import Spec
 from mycelia.primitives.errors import AppError
 
 FORMAT = 1
-HOST = "127.0.0.2"
-"""Miners' address: loopback, but not 127.0.0.1, which the chain does not take for an endpoint."""
+HOST = "127.0.0.1"
+"""Where everything on this machine listens; this chain takes loopback for a miner's address."""
 SUDO = "sudo"
 GATEWAY = "gateway"
 NODE = "node"

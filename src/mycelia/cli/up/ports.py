@@ -25,16 +25,6 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def demand_address(host: str) -> None:
-    """Raise AppError if this machine has no such loopback address, as outside Linux."""
-    if not is_free(host, 0):
-        raise AppError(
-            "no_address",
-            f"This machine does not have the address {host}, on which the miners serve.",
-            f"Add it; on macOS: sudo ifconfig lo0 alias {host} up.",
-        )
-
-
 def demand_free(host: str, port: int, flag: str, what: str) -> None:
     """Raise AppError naming the flag to use if a port is taken."""
     if not is_free(host, port):

@@ -26,9 +26,18 @@ from mycelia.cli.up.bootstrap import (
     made_wallets,
     node_answers,
 )
-from mycelia.cli.up.plan import GATEWAY, NODE, SUDO, VALIDATORS, Options, Plan, Record, planned
-from mycelia.cli.up.plan import HOST as MINER_HOST
-from mycelia.cli.up.ports import assigned, demand_address, demand_free, locked
+from mycelia.cli.up.plan import (
+    GATEWAY,
+    HOST,
+    NODE,
+    SUDO,
+    VALIDATORS,
+    Options,
+    Plan,
+    Record,
+    planned,
+)
+from mycelia.cli.up.ports import assigned, demand_free, locked
 from mycelia.cli.up.supervisor import Child, Supervisor
 from mycelia.cli.up.watch import Snapshot, Watch
 from mycelia.models import ModelStore
@@ -50,18 +59,15 @@ def run(options: Options, registry: Mapping[str, Spec]) -> int:
     console = view.console(options)
     plan = planned(options, registry)
     with locked(options.folder):
-        demand_address(MINER_HOST)
-        demand_free("127.0.0.1", options.rpc_port, "--rpc-port", "node's RPC")
-        demand_free("127.0.0.1", options.gateway_port, "--gateway-port", "gateway")
+        demand_free(HOST, options.rpc_port, "--rpc-port", "node's RPC")
+        demand_free(HOST, options.gateway_port, "--gateway-port", "gateway")
         plan.folder.make(fresh=options.fresh)
         record = plan.folder.load(options.seed)
         fetch_models(plan, registry, console)
         wallets = made_wallets(plan, options.seed)
         _write_genesis(plan, wallets)
         names = tuple(miner.name for miner in plan.miners)
-        record = replace(
-            record, ports={**record.ports, **assigned(MINER_HOST, names, record.ports)}
-        )
+        record = replace(record, ports={**record.ports, **assigned(HOST, names, record.ports)})
         plan.folder.save(record)
         return asyncio.run(_Network(plan, wallets, record, console, started_s).run())
 
