@@ -30,6 +30,8 @@ import bittensor_core
 
 from mycelia.wire.contract import Signer
 from mycelia.wire.errors import Rejection
+from mycelia.wire.session import SCHEME as SESSION
+from mycelia.wire.session import Session, mac_of
 
 PROTOCOL = "btauth/1"
 SCHEMES: dict[int, str] = {
@@ -76,10 +78,19 @@ class SignedRequest:
 
 
 def sign_request(
-    signer: Signer, target: str, body: bytes, receiver: str, nonce_ns: int | None = None
+    signer: Signer,
+    target: str,
+    body: bytes,
+    receiver: str,
+    nonce_ns: int | None = None,
+    session: Session | None = None,
 ) -> SignedRequest:
-    """Sign one POST for one receiver. Each retry must be signed anew."""
-    scheme, sender = scheme_of(signer), signer.ss58_address
+    """Sign one POST for one receiver, with the session's key if there is one.
+
+    Each retry must be signed anew.
+    """
+    scheme = scheme_of(signer) if session is None else SESSION
+    sender = signer.ss58_address
     nonce = time.time_ns() if nonce_ns is None else nonce_ns
     body_digest = hashlib.sha256(body).digest()
     text = signed_text(scheme, target, body_digest, nonce, sender, receiver)
@@ -88,9 +99,13 @@ def sign_request(
         "X-Bittensor-Hotkey": sender,
         "X-Bittensor-Receiver": receiver,
         "X-Bittensor-Nonce": str(nonce),
-        "X-Bittensor-Signature": "0x" + signer.sign(text).hex(),
         "Content-Digest": f"sha-256=:{b64encode(body_digest).decode()}:",
     }
+    if session is not None:
+        headers["X-Session"] = session.ticket.hex()
+        headers["X-Session-Mac"] = mac_of(session.key, text).hex()
+        return SignedRequest(headers, hashlib.sha256(text).digest())
+    headers["X-Bittensor-Signature"] = "0x" + signer.sign(text).hex()
     if scheme != DEFAULT_SCHEME:
         headers["X-Bittensor-Crypto"] = scheme
     return SignedRequest(headers, hashlib.sha256(text).digest())
@@ -106,6 +121,8 @@ class Claim:
     signature: bytes
     receiver: str
     body_digest: bytes | None
+    ticket: bytes | None = None
+    """Of the session whose key made the `signature`, if that is a MAC."""
 
     def text(self, target: str, body_digest: bytes) -> bytes:
         """Rebuild the signed text for what was actually received."""
@@ -125,17 +142,19 @@ def read_claim(headers: Mapping[bytes, bytes]) -> Claim:
     nonce = _text(headers, b"x-bittensor-nonce")
     if not nonce.isdigit() or len(nonce) > _NONCE_DIGITS:
         raise _malformed("X-Bittensor-Nonce is not a decimal number of nanoseconds")
+    receiver = headers.get(b"x-bittensor-receiver", b"").decode("latin-1")
+    digest = _body_digest(headers)
+    if b"x-session" in headers:
+        ticket = _unhexed(headers, b"x-session")
+        mac = _unhexed(headers, b"x-session-mac")
+        return Claim(sender, int(nonce), SESSION, mac, receiver, digest, ticket)
     scheme = headers.get(b"x-bittensor-crypto", b"sr25519").decode("latin-1")
     if scheme not in SCHEME_CODES:
         raise _malformed("X-Bittensor-Crypto is neither sr25519 nor ed25519")
-    try:
-        signature = binascii.unhexlify(_text(headers, b"x-bittensor-signature").removeprefix("0x"))
-    except ValueError:
-        raise _malformed("X-Bittensor-Signature is not hexadecimal") from None
+    signature = _unhexed(headers, b"x-bittensor-signature")
     if len(signature) != 64:
         raise _malformed("X-Bittensor-Signature is not 64 bytes long")
-    receiver = headers.get(b"x-bittensor-receiver", b"").decode("latin-1")
-    return Claim(sender, int(nonce), scheme, signature, receiver, _body_digest(headers))
+    return Claim(sender, int(nonce), scheme, signature, receiver, digest)
 
 
 def check_receiver(claim: Claim, own_hotkey: str) -> None:
@@ -190,6 +209,13 @@ def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
     if not value or len(value) > 256:
         raise _malformed(f"{name.decode().title()} is missing or too long")
     return value.decode("latin-1")
+
+
+def _unhexed(headers: Mapping[bytes, bytes], name: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(_text(headers, name).removeprefix("0x"))
+    except ValueError:
+        raise _malformed(f"{name.decode().title()} is not hexadecimal") from None
 
 
 def _body_digest(headers: Mapping[bytes, bytes]) -> bytes | None:

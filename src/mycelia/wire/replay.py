@@ -6,6 +6,7 @@ them, or each would accept a request once: that is `shared_replay.SharedReplays`
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Protocol
 
@@ -18,6 +19,10 @@ class Replays(Protocol):
     @property
     def born_ns(self) -> int:
         """Unix nanoseconds since which it remembers; what is older may have been accepted."""
+
+    @property
+    def secret(self) -> bytes:
+        """32 bytes known to those who share this memory, for as long as it lasts."""
 
     def accept(self, hotkey: str, nonce_ns: int, /) -> None:
         """Record a verified request. Raises `Rejection` when seen before (401) or full (429).
@@ -41,6 +46,7 @@ class ReplayStore:
         self._older: set[tuple[str, int]] = set()
         self._turn_s = 0.0
         self.born_ns = time.time_ns()
+        self.secret = secrets.token_bytes(32)
 
     def __len__(self) -> int:
         return len(self._newer) + len(self._older)

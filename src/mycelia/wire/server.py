@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from mycelia.wire import btauth
+from mycelia.wire import btauth, session
 from mycelia.wire.buckets import Buckets
 from mycelia.wire.connection import Admission, Head, Reply, too_large
 from mycelia.wire.contract import (
@@ -99,6 +99,8 @@ class WireServer:
         self._replays = (
             ReplayStore(window_s, self.limits.replay_entries) if replays is None else replays
         )
+        self._tickets = session.Tickets(self._replays.secret, self._hotkey)
+        self._routes.setdefault(session.PATH, self._open_session)
         self._callers = Buckets(self.limits.per_hotkey_s, self.limits.burst)
         self._inflight = 0
         self._unverified = 0
@@ -146,7 +148,7 @@ class WireServer:
         text = None
         if claim.body_digest is not None:
             text = claim.text(head.target, claim.body_digest)
-            btauth.check_signature(claim, text)
+            self._check_signature(claim, text, now_ns)
         elif self._unverified >= limits.unverified_bodies:
             raise _busy("Too many bodies without a Content-Digest are being received.")
         else:
@@ -206,7 +208,7 @@ class WireServer:
         if text is None:
             self._release_unverified()
             text = claim.text(arrival.head.target, digest)
-            btauth.check_signature(claim, text)
+            self._check_signature(claim, text, time.time_ns())
         else:
             btauth.check_body(claim, digest)
         self._replays.accept(claim.sender, claim.nonce_ns)
@@ -241,6 +243,16 @@ class WireServer:
                     "The deadline passed before the answer was complete.",
                     "Allow more time in X-Deadline-Ms, or ask for less.",
                 ) from None
+
+    async def _open_session(self, inbound: Inbound) -> bytes:
+        return self._tickets.issue(inbound.caller, inbound.body)
+
+    def _check_signature(self, claim: btauth.Claim, text: bytes, now_ns: int) -> None:
+        if claim.ticket is None:
+            btauth.check_signature(claim, text)
+        else:
+            now_ms = now_ns // 1_000_000
+            self._tickets.check(claim.ticket, claim.sender, text, claim.signature, now_ms)
 
     def _check_freshness(self, claim: btauth.Claim, now_ns: int) -> None:
         limits = self.limits
