@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from mycelia.codec.scale import BYTES, TEXT, Field, Scale, TypeShape, put_compact
 
-_PRIMITIVES: Final = "bool char str u8 u16 u32 u64 u128 u256 i8 i16 i32 i64 i128 i256".split()
-_KINDS: Final = "composite variant sequence array tuple primitive compact".split()
+_PRIMITIVES: Final = ("bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "u256", "i8", "i16", "i32", "i64", "i128", "i256")_KINDS: Final = ("composite", "variant", "sequence", "array", "tuple", "primitive", "compact")
 
 
 def put_texts(lines: tuple[str, ...], out: bytearray) -> None:
@@ -77,7 +76,7 @@ class Registry:
         out = bytearray()
         put_compact(len(self._shapes), out)
         for number, shape in enumerate(self._shapes):
-            assert shape is not None  # noqa: S101  # filled by the visit that numbered it
+            assert shape is not None  # the visit that numbered it has filled it
             put_compact(number, out)
             self._put_type(shape, out)
         return bytes(out)

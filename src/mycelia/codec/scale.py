@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -51,7 +52,8 @@ class VariantCase:
 class TypeShape:
     """What the portable registry says of a type.
 
-    `kind` is composite, variant, sequence, array, tuple, primitive or compact; of the rest only what the kind needs is set.
+    `kind` is composite, variant, sequence, array, tuple, primitive or compact; of the rest only what
+    the kind needs is set.
     """
 
     kind: str
@@ -442,7 +444,7 @@ class OrderedMap(Scale[Mapping[Any, Any]]):
 
     def take(self, data: bytes, at: int) -> tuple[Mapping[Any, Any], int]:
         pairs, end = self.pairs.take(data, at)
-        for (left, _), (right, _) in zip(pairs, pairs[1:], strict=False):
+        for (left, _), (right, _) in pairwise(pairs):
             if not left < right:
                 raise DecodeError(f"map at offset {at} is not in order.")
         return dict(pairs), end

@@ -110,21 +110,29 @@ class Record:
 class Enumeration:
     """An enum: subclass it once for the enum, then once per case with `index=`.
 
-    Cases carry annotated fields; `tuple_like` drops their names on the wire, `name` overrides the class's.
+    Cases carry annotated fields; `tuple_like` drops their names on the wire, `name` overrides the class's. `params` are
+    the type parameters that the registry lists, by name, where clients look at them.
     """
 
     scale_path: ClassVar[str] = ""
     cases: ClassVar[dict[int, type[Any]]] = {}
+    params: ClassVar[tuple[tuple[str, Any], ...]] = ()
     index: ClassVar[int] = -1
     wire_name: ClassVar[str] = ""
     tuple_like: ClassVar[bool] = False
 
     def __init_subclass__(
-        cls, *, path: str = "", index: int | None = None, name: str = "", tuple_like: bool = False
+        cls,
+        *,
+        path: str = "",
+        params: tuple[tuple[str, Any], ...] = (),
+        index: int | None = None,
+        name: str = "",
+        tuple_like: bool = False,
     ) -> None:
         super().__init_subclass__()
         if index is None:
-            cls.scale_path, cls.cases = path, {}
+            cls.scale_path, cls.params, cls.cases = path, params, {}
             return
         if index in cls.cases:
             raise TypeError(
@@ -229,7 +237,8 @@ class EnumerationScale(Scale[Any]):
             )
             for index, case in sorted(self.cls.cases.items())
         )
-        return TypeShape("variant", path, cases=cases)
+        params = tuple((name, scale(hint)) for name, hint in self.cls.params)
+        return TypeShape("variant", path, params, cases=cases)
 
 
 def docs_of(cls: type[Any]) -> tuple[str, ...]:
@@ -304,26 +313,40 @@ def _build(annotation: Any, late: Mapping[Any, Scale[Any]] | None = None) -> Sca
             return RecordScale(annotation)
         if issubclass(annotation, Enumeration):
             return EnumerationScale(annotation)
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        for extra in args[1:]:
-            if isinstance(extra, Scale):
-                return extra
-            if extra == _COMPACT:
-                return s.Compact(scale(args[0], late))
+    if get_origin(annotation) is Annotated:
+        found = _build_annotated(annotation, late)
+    else:
+        found = _build_generic(get_origin(annotation), get_args(annotation), late)
+    if found is None:
+        raise TypeError(f"{annotation!r} has no SCALE form. Use the types of mycelia.codec.")
+    return found
+
+
+_Late = Mapping[Any, Scale[Any]] | None
+
+
+def _build_annotated(annotation: Any, late: _Late) -> Scale[Any] | None:
+    inner, *extras = get_args(annotation)
+    for extra in extras:
+        if isinstance(extra, Scale):
+            return extra
+        if extra == _COMPACT:
+            return s.Compact(scale(inner, late))
+    return None
+
+
+def _build_generic(origin: Any, args: tuple[Any, ...], late: _Late) -> Scale[Any] | None:
     if origin in (typing.Union, types.UnionType):
         inner = [arg for arg in args if arg is not type(None)]
-        if len(inner) == 1 and len(args) > 1:
-            return s.Option(scale(inner[0], late))
-    if origin is list:
+        is_option = len(inner) == 1 and len(args) > 1
+        return s.Option(scale(inner[0], late)) if is_option else None
+    if origin is list or (origin is tuple and args[1:] == (Ellipsis,)):
         return s.Sequence(scale(args[0], late))
     if origin is tuple:
-        if len(args) > 1 and args[1] is Ellipsis:
-            return s.Sequence(scale(args[0], late))
         return s.Tuple(*(scale(arg, late) for arg in args))
     if origin is dict:
         return s.OrderedMap(scale(args[0], late), scale(args[1], late))
-    raise TypeError(f"{annotation!r} has no SCALE form. Use the types of mycelia.codec.")
+    return None
 
 
 def type_name_of(annotation: Any) -> str:

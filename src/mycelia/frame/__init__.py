@@ -3,7 +3,6 @@
 from mycelia.frame.dispatch import (
     NONE,
     ROOT,
-    ArithmeticError_,
     BadOrigin,
     Call,
     Error,
@@ -44,7 +43,6 @@ from mycelia.frame.storage import (
 __all__ = [
     "NONE",
     "ROOT",
-    "ArithmeticError_",
     "BadOrigin",
     "Blake2_128Concat",
     "BoundMap",

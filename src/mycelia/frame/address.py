@@ -13,7 +13,11 @@ class LookupFailed(DispatchError):
     case = CannotLookup()
 
 
-class Address(Enumeration, path="sp_runtime::multiaddress::MultiAddress"):
+class Address(
+    Enumeration,
+    path="sp_runtime::multiaddress::MultiAddress",
+    params=(("AccountId", AccountId), ("AccountIndex", tuple[()])),
+):
     """Who an extrinsic is from or a transfer goes to."""
 
 

@@ -32,14 +32,6 @@ class TokenError(DispatchError):
         self.case = case
 
 
-class ArithmeticError_(DispatchError):
-    """A number left its range; `case` is Underflow, Overflow or DivisionByZero."""
-
-    def __init__(self, case: str) -> None:
-        super().__init__(case)
-        self.case = case
-
-
 class Error(DispatchError):
     """One cause of failure of a pallet's calls. Subclass with `index=`; the docstring is the metadata's text."""
 

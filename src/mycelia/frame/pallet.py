@@ -218,7 +218,7 @@ class Pallet:
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         if not isinstance(getattr(type(self), attribute, None), Item | Constant):
-            raise AttributeError(
+            raise AttributeError(  # noqa: TRY004  # what Python says of unknown attributes
                 f"{type(self).__name__}.{attribute} is no declared storage. Declare it as a Value or Map."
             )
         object.__setattr__(self, attribute, value)

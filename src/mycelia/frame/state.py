@@ -55,7 +55,10 @@ class State:
 
 
 class Transaction:
-    """A `with` block over a state. A class, since three are opened per extrinsic and a generator takes twice as long."""
+    """A `with` block over a state.
+
+    A class, since three are opened per extrinsic and a generator takes twice as long.
+    """
 
     __slots__ = ("_events", "_keeps", "_mark", "_state")
 

@@ -81,7 +81,10 @@ def camel_case(name: str) -> str:
 
 
 class Item:
-    """What all storage declarations share. `name` overrides the entry's name where the chain's spelling is irregular."""
+    """What all storage declarations share.
+
+    `name` overrides the entry's name where the chain's spelling is irregular.
+    """
 
     optional = False
 

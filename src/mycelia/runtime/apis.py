@@ -12,7 +12,7 @@ from mycelia.frame import dispatch as d
 from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 from mycelia.primitives import AccountId, Tao
 from mycelia.runtime.absent import AbsentView
-from mycelia.runtime.version import VERSION, RuntimeVersion
+from mycelia.runtime.version import RuntimeVersion
 
 if TYPE_CHECKING:
     from mycelia.runtime.executor import Runtime
@@ -61,7 +61,7 @@ class CoreApis:
     @view(api="Core")
     def version(self) -> RuntimeVersion:
         """Which rules these are."""
-        return VERSION
+        return self._runtime.version
 
     @view(api="Metadata")
     def metadata(self) -> bytes:

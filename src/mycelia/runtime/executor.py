@@ -41,7 +41,7 @@ from mycelia.runtime.extrinsic import (
 from mycelia.runtime.genesis import GenesisConfig, apply_genesis
 from mycelia.runtime.metadata import Metadata
 from mycelia.runtime.rules import Rules
-from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, VERSION
+from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, RuntimeVersion, with_apis
 
 _IMMORTAL: Final = 2**63
 """Longevity of an extrinsic that never expires, in blocks."""
@@ -64,8 +64,6 @@ class Validity:
 class Runtime:
     """All rules over one state. Cheap to make: metadata and codecs are shared by all runtimes."""
 
-    version = VERSION
-
     def __init__(self, journal: Journal, rules: Rules | None = None) -> None:
         self.state = State(journal)
         self.rules = rules or Rules()
@@ -73,6 +71,11 @@ class Runtime:
         self._applied = 0
 
     # --- reading ---
+
+    @property
+    def version(self) -> RuntimeVersion:
+        """Which rules these are, and which APIs they publish."""
+        return _version()
 
     def metadata(self, version: int) -> bytes:
         """Metadata 14 or 15, with magic; `ValueError` for others."""
@@ -235,5 +238,14 @@ def _dispatch_info(spec: CallSpec, *, is_inherent: bool) -> d.DispatchInfo:
 def metadata(rules: Rules) -> Metadata:
     """The metadata of a network; built on first use, the same for every state."""
     constants = {("Aura", "SlotDuration"): rules.slot_ms}
-    views = (*CoreApis.specs(), *COMPOSITION.views(), *ABSENT_APIS)
-    return Metadata(COMPOSITION, views, constants)
+    return Metadata(COMPOSITION, _views(), constants)
+
+
+def _views() -> tuple[ViewSpec, ...]:
+    """Every runtime API method that is published."""
+    return (*CoreApis.specs(), *COMPOSITION.views(), *ABSENT_APIS)
+
+
+@cache
+def _version() -> RuntimeVersion:
+    return with_apis(spec.api for spec in _views())

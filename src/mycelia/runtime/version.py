@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from mycelia.codec import U8, U32, Bytes8, Record
+from mycelia.crypto import blake2_64
 
 SPEC_NAME: Final = "node-subtensor"
 SPEC_VERSION: Final = 471
@@ -22,6 +25,19 @@ class RuntimeVersion(Record, path="sp_version::RuntimeVersion"):
     apis: tuple[tuple[Bytes8, U32], ...]
     transaction_version: U32
     system_version: U8
+
+
+_API_VERSIONS: Final = {"Core": 5, "Metadata": 2, "TransactionPaymentApi": 4}
+"""Of APIs that have had several; clients look for `Metadata` 2 before they ask for a version of it."""
+
+
+def with_apis(names: Iterable[str]) -> RuntimeVersion:
+    """`VERSION` with the runtime APIs that are published, which clients know by a hash of their names."""
+    apis = tuple(
+        (Bytes8(blake2_64(name.encode())), U32(_API_VERSIONS.get(name, 1)))
+        for name in sorted(dict.fromkeys(names))
+    )
+    return replace(VERSION, apis=apis)
 
 
 VERSION: Final = RuntimeVersion(
