@@ -10,7 +10,24 @@ from typing import Any, Final
 
 from mycelia.codec.scale import BYTES, TEXT, Field, Scale, TypeShape, put_compact
 
-_PRIMITIVES: Final = ("bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "u256", "i8", "i16", "i32", "i64", "i128", "i256")_KINDS: Final = ("composite", "variant", "sequence", "array", "tuple", "primitive", "compact")
+_PRIMITIVES: Final = (
+    "bool",
+    "char",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "u256",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "i256",
+)
+_KINDS: Final = ("composite", "variant", "sequence", "array", "tuple", "primitive", "compact")
 
 
 def put_texts(lines: tuple[str, ...], out: bytearray) -> None:
