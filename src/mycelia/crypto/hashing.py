@@ -20,6 +20,11 @@ def twox_128(data: bytes) -> bytes:
     return xxhash.xxh64_digest(data)[::-1] + xxhash.xxh64_digest(data, 1)[::-1]
 
 
+def blake2_64(data: bytes) -> bytes:
+    """BLAKE2b with 8 bytes of output: names of runtime APIs."""
+    return blake2b(data, digest_size=8).digest()
+
+
 def blake2_128(data: bytes) -> bytes:
     """BLAKE2b with 16 bytes of output: keys that users choose."""
     return blake2b(data, digest_size=16).digest()
