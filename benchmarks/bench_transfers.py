@@ -121,7 +121,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
         if found and "Imported #1" in text:
             return int(found[1])
         time.sleep(0.02)
-    raise RuntimeError(f"The node did not start:\n{log.read_text()}")
+    raise RuntimeError(f"The node did not start:\n{log.read_text()[-2_000:]}")
 
 
 @dataclass
