@@ -12,6 +12,7 @@ from mycelia.frame import dispatch as d
 from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 from mycelia.primitives import AccountId, Tao
 from mycelia.runtime.absent import AbsentView
+from mycelia.runtime.cost import dispatch_info
 from mycelia.runtime.version import RuntimeVersion
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ class CoreApis:
     def query_info(self, uxt: OpaqueExtrinsic, len: U32) -> RuntimeDispatchInfo:  # noqa: A002  # name on the wire
         """What an extrinsic would cost; its signature need not be valid."""
         xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
-        spec = xt.call.spec
-        fee = self._runtime.pallets.payment.total_fee(spec.weight, len) if spec.pays else Tao(0)
-        kind = d.Operational() if spec.operational else d.Normal()
-        return RuntimeDispatchInfo(spec.weight, kind, fee)
+        info = dispatch_info(xt.call)
+        is_paid = isinstance(info.pays_fee, d.PaysYes)
+        fee = self._runtime.pallets.payment.total_fee(info.weight, len) if is_paid else Tao(0)
+        return RuntimeDispatchInfo(info.weight, info.class_, fee)
 
     @view(api="TransactionPaymentApi")
     def query_weight_to_fee(self, weight: d.Weight) -> Tao:
@@ -111,10 +112,9 @@ class CoreApis:
     def query_fee_details(self, uxt: OpaqueExtrinsic, len: U32) -> FeeDetails:  # noqa: A002  # name on the wire
         """The parts of what an extrinsic would cost."""
         xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
-        spec = xt.call.spec
-        return FeeDetails(
-            self._runtime.pallets.payment.fee(spec.weight, len) if spec.pays else None
-        )
+        info = dispatch_info(xt.call)
+        is_paid = isinstance(info.pays_fee, d.PaysYes)
+        return FeeDetails(self._runtime.pallets.payment.fee(info.weight, len) if is_paid else None)
 
 
 def bound_views(owners: Iterable[Any]) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:

@@ -40,11 +40,12 @@ from mycelia.pallets.subtensor.subnets.pallet import Subnets
 from mycelia.pallets.subtensor.weights.pallet import Weights
 from mycelia.pallets.subtensor.weights.rows import Rows
 from mycelia.pallets.sudo import Sudo
-from mycelia.pallets.sudo.pallet import Dispatcher
 from mycelia.pallets.swap import Swap
 from mycelia.pallets.system import System
 from mycelia.pallets.timestamp import Timestamp
 from mycelia.pallets.transaction_payment import TransactionPayment
+from mycelia.pallets.utility import Utility
+from mycelia.pallets.utility.pallet import Dispatcher
 from mycelia.primitives import AccountId
 from mycelia.runtime.absent import ABSENT
 from mycelia.runtime.absent.declare import AbsentCall
@@ -88,6 +89,7 @@ COMPOSITION: Final = Composition(
         (5, (Balances,)),
         (6, (TransactionPayment,)),
         (7, SUBTENSOR),
+        (11, (Utility,)),
         (12, (Sudo,)),
         (18, (Commitments,)),
         (19, (AdminUtils, SetParameters)),
@@ -117,6 +119,7 @@ class Pallets:
         self.balances = Balances(state, accounts=self.system, dust=self.issuance)
         self.payment = TransactionPayment(state, currency=self.balances, sink=self.issuance)
         self.sudo = Sudo(state, dispatcher=dispatcher)
+        self.utility = Utility(state, dispatcher=dispatcher)
         self.rules = Network(state)
         self._compose_subnets(state)
         self._compose_epochs(state)

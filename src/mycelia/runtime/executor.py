@@ -14,7 +14,7 @@ from typing import Any, Final
 from mycelia.codec import U32, U64
 from mycelia.codec.scale import Tuple
 from mycelia.crypto import verify
-from mycelia.frame import NONE, Call, CallSpec, Origin, State, ViewSpec
+from mycelia.frame import NONE, Call, Origin, State, ViewSpec
 from mycelia.frame import dispatch as d
 from mycelia.frame.state import Journal
 from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
@@ -30,6 +30,7 @@ from mycelia.primitives.errors import (
 from mycelia.runtime.absent import ABSENT_APIS
 from mycelia.runtime.apis import ApiNotFound, CoreApis, absent_views, bound_views
 from mycelia.runtime.compose import COMPOSITION, Pallets, build
+from mycelia.runtime.cost import dispatch_info, pays, weight_of
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.runtime.extrinsic import (
     Extrinsic,
@@ -132,8 +133,8 @@ class Runtime:
         expected = self.pallets.system.nonce_of(signer)
         if xt.nonce < expected:
             raise StaleNonce(expected, xt.nonce)
-        spec = xt.call.spec
-        fee = self.pallets.payment.total_fee(spec.weight, len(xt.raw)) if spec.pays else Tao(0)
+        call = xt.call
+        fee = self.pallets.payment.total_fee(weight_of(call), len(xt.raw)) if pays(call) else Tao(0)
         if not self.pallets.payment.can_pay(signer, Tao(fee + xt.tip)):
             raise CannotPay
         return expected, fee
@@ -190,17 +191,21 @@ class Runtime:
     def dispatch(self, call: Call, origin: Origin) -> d.Outcome:
         """Make a call inside a call, all or nothing."""
         try:
-            with self.state.transaction():
-                self._make(call, origin)
+            self.perform(call, origin)
         except DispatchError as error:
             return d.Failed(COMPOSITION.failure(error))
         return d.Succeeded()
+
+    def perform(self, call: Call, origin: Origin) -> None:
+        """Make a call inside a call, all or nothing; raises its `DispatchError`."""
+        with self.state.transaction():
+            self._make(call, origin)
 
     def _make(self, call: Call, origin: Origin) -> None:
         call.spec.function(self.pallets.owner_of(call.spec), origin, **call.args)
 
     def _tell_end(self, xt: Extrinsic, failure: DispatchError | None) -> None:
-        info = _dispatch_info(xt.call.spec, is_inherent=xt.signer is None)
+        info = dispatch_info(xt.call, is_inherent=xt.signer is None)
         event = (
             ExtrinsicSuccess(info)
             if failure is None
@@ -224,14 +229,6 @@ class Runtime:
         """The first extrinsic of a block: its time."""
         call = COMPOSITION.call_scale.build("Timestamp", "set", now=U64(now_ms))
         return bare_extrinsic(call, COMPOSITION.call_scale)
-
-
-@cache
-def _dispatch_info(spec: CallSpec, *, is_inherent: bool) -> d.DispatchInfo:
-    """What result events say of a call's cost: the same for every extrinsic with it."""
-    by_spec = d.Operational() if spec.operational else d.Normal()
-    kind = d.Mandatory() if is_inherent else by_spec
-    return d.DispatchInfo(spec.weight, kind, d.PaysYes() if spec.pays else d.PaysNo())
 
 
 @cache
