@@ -244,8 +244,10 @@ class Compact(Scale[int]):
 class Named(Scale[Any]):
     """A new type around another: same bytes, a path of its own in the metadata."""
 
-    def __init__(self, inner: Scale[Any], path: str) -> None:
-        self.inner, self.path = inner, path
+    def __init__(
+        self, inner: Scale[Any], path: str, params: tuple[tuple[str, Scale[Any]], ...] = ()
+    ) -> None:
+        self.inner, self.path, self.params = inner, path, params
         self.min_bytes = inner.min_bytes
         self.put = inner.put  # type: ignore[method-assign]  # no call in between: money is everywhere
         self.take = inner.take  # type: ignore[method-assign]
@@ -253,7 +255,10 @@ class Named(Scale[Any]):
 
     def shape(self) -> TypeShape:
         return TypeShape(
-            "composite", tuple(self.path.split("::")), fields=(Field(None, self.inner),)
+            "composite",
+            tuple(self.path.split("::")),
+            self.params,
+            fields=(Field(None, self.inner),),
         )
 
 

@@ -165,7 +165,7 @@ class Arithmetic(Failure, index=8, tuple_like=True):
     error: ArithmeticCase
 
 
-class Outcome(Enumeration, path="Result"):
+class Outcome(Enumeration, path="Result", params=(("T", tuple[()]), ("E", Failure))):
     """Result<(), DispatchError>: how a nested call ended."""
 
 

@@ -46,6 +46,7 @@ from mycelia.runtime.absent.shapes import (
     many,
     newtype,
     optional,
+    ordered_set,
 )
 from mycelia.runtime.absent.substrate import BOUNDED_CALL
 from mycelia.runtime.absent.subtensor import PALLET_ID
@@ -420,9 +421,7 @@ COMMITMENTS: Final = Absent(
     ),
     errors=errors({3: "UnexpectedUnreserveLeftover", 4: "TimelockRevealFailedNotAllowed"}),
     entries=(
-        entries(
-            "TimelockedIndex", newtype("BTreeSet", tuple[tuple[NetUid, AccountId], ...]), default=()
-        ),
+        entries("TimelockedIndex", ordered_set(tuple[NetUid, AccountId]), default=()),
         entries("TimelockRevealCursor", tuple[NetUid, AccountId]),
     ),
 )

@@ -136,6 +136,11 @@ def newtype(path: str, of: Typed) -> Scale[Any]:
     return Named(scale(of), path)
 
 
+def ordered_set(of: Typed) -> Scale[Any]:
+    """A `BTreeSet`, which clients know by its one type parameter."""
+    return Named(Sequence(scale(of)), "BTreeSet", (("T", scale(of)),))
+
+
 def type_name(of: Typed) -> str | None:
     """How a field's type is spelled; clients read the unit of money from it."""
     if not isinstance(of, Scale):

@@ -48,6 +48,7 @@ from mycelia.runtime.absent.shapes import (
     case,
     many,
     newtype,
+    ordered_set,
     several,
 )
 
@@ -55,7 +56,7 @@ PERCENT: Final = newtype("sp_arithmetic::per_things::Percent", U8)
 SIGNATURE_65: Final = newtype("sp_core::ecdsa::Signature", Array(U8, 65))
 PALLET_ID: Final = newtype("frame_support::PalletId", Bytes8)
 INDEX: Final = newtype("subtensor_runtime_common::NetUidStorageIndex", U16)
-NETUIDS: Final = newtype("BTreeSet", tuple[NetUid, ...])
+NETUIDS: Final = ordered_set(NetUid)
 LOCK: Final = Struct(
     "pallet_subtensor::staking::lock::LockState",
     locked_mass=Alpha,
