@@ -2,7 +2,9 @@
 
 from mycelia.neuron.subnet import (
     Challenge,
+    Context,
     Delta,
+    Judgement,
     Limits,
     Meta,
     Miner,
@@ -15,7 +17,9 @@ from mycelia.neuron.subnet import (
 
 __all__ = [
     "Challenge",
+    "Context",
     "Delta",
+    "Judgement",
     "Limits",
     "Meta",
     "Miner",

@@ -10,11 +10,13 @@ one miner; *void* - a sample that says nothing about the miner and changes no st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 SMOOTHING = 0.1
 """Weight of the newest sample once a miner has more than ten; before that the plain mean."""
+KNOWN_SAMPLES = 20
+"""From here on a miner's quality rests on enough samples; until then it is sampled more often."""
 
 
 class Verdict(StrEnum):
@@ -51,6 +53,8 @@ class Sample:
     """Why it failed or is void; empty when scored."""
     latency_ms: float = 0.0
     first_byte_ms: float = 0.0
+    checks: Mapping[str, float] = field(default_factory=dict)
+    """What the score is made of, where the subnet says so."""
 
 
 @dataclass(frozen=True)

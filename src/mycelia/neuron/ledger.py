@@ -15,7 +15,7 @@ from pathlib import Path
 from mycelia.neuron.book import Identity, Sample, Standing, Verdict, replayed
 from mycelia.primitives.errors import AppError
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE rounds (
     subnet TEXT NOT NULL, round INTEGER NOT NULL, seed BLOB NOT NULL, height INTEGER NOT NULL,
@@ -24,12 +24,15 @@ CREATE TABLE samples (
     id INTEGER PRIMARY KEY, subnet TEXT NOT NULL, round INTEGER NOT NULL,
     uid INTEGER NOT NULL, hotkey TEXT NOT NULL, registered_at INTEGER NOT NULL,
     verdict TEXT NOT NULL, score REAL NOT NULL, reason TEXT NOT NULL,
-    latency_ms REAL NOT NULL, first_byte_ms REAL NOT NULL);
+    latency_ms REAL NOT NULL, first_byte_ms REAL NOT NULL, checks TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX samples_by_subnet ON samples (subnet, id);
 CREATE TABLE weights (
     id INTEGER PRIMARY KEY, subnet TEXT NOT NULL, height INTEGER NOT NULL,
     last_sample INTEGER NOT NULL, weights TEXT NOT NULL);
 """
+
+
+_FROM_1 = "ALTER TABLE samples ADD COLUMN checks TEXT NOT NULL DEFAULT '{}';"
 
 
 class LedgerError(AppError):
@@ -59,6 +62,8 @@ class Ledger:
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
             if version == 0:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+            elif version == 1:
+                self._db.executescript(f"BEGIN; {_FROM_1} PRAGMA user_version={_VERSION}; COMMIT;")
         except sqlite3.Error as error:
             raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
         if version > _VERSION:
@@ -85,7 +90,7 @@ class Ledger:
             self._db.execute("BEGIN")
             self._db.execute("INSERT INTO rounds VALUES (?,?,?,?)", (subnet, number, seed, height))
             self._db.executemany(
-                "INSERT INTO samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     (
                         subnet,
@@ -98,6 +103,7 @@ class Ledger:
                         sample.reason,
                         sample.latency_ms,
                         sample.first_byte_ms,
+                        json.dumps(dict(sample.checks)),
                     )
                     for sample in samples
                 ],
@@ -107,12 +113,21 @@ class Ledger:
         """Samples in the order recorded, optionally up to and including an id."""
         rows = self._db.execute(
             "SELECT uid, hotkey, registered_at, round, verdict, score, reason, latency_ms,"
-            " first_byte_ms FROM samples WHERE subnet = ? AND id <= ? ORDER BY id",
+            " first_byte_ms, checks FROM samples WHERE subnet = ? AND id <= ? ORDER BY id",
             (subnet, up_to if up_to is not None else (1 << 62)),
         )
         return [
-            Sample(Identity(uid, hotkey, born), number, Verdict(verdict), *rest)
-            for uid, hotkey, born, number, verdict, *rest in rows
+            Sample(
+                Identity(uid, hotkey, born),
+                number,
+                Verdict(verdict),
+                score,
+                reason,
+                latency_ms,
+                first_byte_ms,
+                json.loads(checks),
+            )
+            for uid, hotkey, born, number, verdict, score, reason, latency_ms, first_byte_ms, checks in rows
         ]
 
     def book(self, subnet: str) -> dict[int, Standing]:

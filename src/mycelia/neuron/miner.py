@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
-from mycelia.neuron.routes import Traffic, routes
+from mycelia.neuron.routes import Traffic, batch_size, routes
 from mycelia.neuron.subnet import Limits, Miner, Subnet
 from mycelia.wire.contract import AllowSet, Signer, WireLimits
 from mycelia.wire.server import WireServer
@@ -45,10 +45,13 @@ class MinerConfig:
     """Publish the address on the chain."""
 
 
-def wire_limits(limits: Limits) -> WireLimits:
-    """The wire's bounds that a subnet's limits imply."""
+def wire_limits(limits: Limits, batch: int = 1) -> WireLimits:
+    """The wire's bounds that a subnet's limits imply, for a miner that takes so many asks at once."""
     return WireLimits(
-        body_bytes=limits.body_bytes, deadline_s=limits.deadline_s, inflight=limits.inflight
+        body_bytes=limits.body_bytes,
+        deadline_s=limits.deadline_s,
+        # One batch runs while the next gathers.
+        inflight=max(limits.inflight, 2 * batch if batch > 1 else 1),
     )
 
 
@@ -78,7 +81,7 @@ class MinerProcess:
             keypair,
             routes(subnet, miner, self.traffic),
             self.authority,
-            wire_limits(subnet.limits),
+            wire_limits(subnet.limits, batch_size(miner)),
         )
         self.port = 0
 

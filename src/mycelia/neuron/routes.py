@@ -1,20 +1,22 @@
 """The routes of a miner: typed messages on one side, bytes on the other.
 
 A miner function serves both forms of a subnet's call. One that yields pieces answers a plain call
-with the pieces folded; one that returns an answer has no stream route.
+with the pieces folded; one that returns an answer has no stream route. One marked to take batches
+is called with lists.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from mycelia.neuron.subnet import Miner, Request, Subnet
+from mycelia.neuron.batching import Batcher
+from mycelia.neuron.subnet import Context, Miner, Request, Subnet, role_of
 from mycelia.wire.contract import Handler, Inbound
 from mycelia.wire.errors import Rejection
 
@@ -39,6 +41,7 @@ class Traffic:
 
 def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str, Handler]:
     """Handlers by path for one miner function of a subnet."""
+    work = _with_context(miner)
 
     def asked(inbound: Inbound) -> Request:
         try:
@@ -50,7 +53,7 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
     async def whole(inbound: Inbound) -> bytes:
         ask = asked(inbound)
         try:
-            answer = await _answer(subnet, miner, ask)
+            answer = await _answer(subnet, work(ask, Context(inbound.deadline)))
             body = answer.model_dump_json().encode()
         except BaseException:
             traffic.failed += 1
@@ -63,7 +66,8 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
         done = False
         try:
             # Only a miner whose call is an async generator gets this route.
-            async with aclosing(cast("AsyncGenerator[Any, None]", miner(ask))) as pieces:
+            called = cast("AsyncGenerator[Any, None]", work(ask, Context(inbound.deadline)))
+            async with aclosing(called) as pieces:
                 async for piece in pieces:
                     yield piece.model_dump_json().encode()
             done = True
@@ -77,11 +81,26 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
     return served
 
 
-async def _answer(subnet: type[Subnet], miner: Miner, ask: Request) -> Any:
-    result = miner(ask)
+def batch_size(miner: Miner) -> int:
+    """How many asks a miner function takes at once; 1 for most."""
+    role = role_of(miner)
+    return role.batch.size if role and role.batch else 1
+
+
+async def _answer(subnet: type[Subnet], result: Any) -> Any:
     if isinstance(result, AsyncIterator):
         return subnet.Answer.fold([piece async for piece in result])
     return await result
+
+
+def _with_context(miner: Miner) -> Callable[[Any, Context], Any]:
+    """The miner as a function of ask and context, whichever it takes."""
+    role = role_of(miner)
+    if role and role.batch:
+        return Batcher(cast("Any", miner), role.batch)
+    if len(inspect.signature(miner).parameters) > 1:
+        return miner
+    return lambda ask, _context: miner(ask)
 
 
 def _streams(miner: Miner) -> bool:

@@ -1,7 +1,8 @@
-"""One round: the same fresh challenge to every miner of a subnet, and a judgement of each reply.
+"""One round: a fresh challenge to each of some miners of a subnet, and a judgement of each reply.
 
-All miners of a round get the same ask at the same time, so that differences are theirs. Nothing a
-miner sends, and nothing a subnet's judge does, can end the round: each becomes a sample.
+Every miner gets an ask of its own, made from the round's seed and its hotkey: who relays what
+another miner replied has answered another question. Nothing a miner sends, and nothing a subnet's
+judge does, can end the round: each becomes a sample.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from mycelia.neuron.book import Identity, Sample, Verdict
 from mycelia.neuron.chain import Neuron
 from mycelia.neuron.events import EventLog
-from mycelia.neuron.subnet import Challenge, Meta, Reply, Subnet
+from mycelia.neuron.subnet import Challenge, Judgement, Meta, Reply, Subnet
 from mycelia.wire.client import Outcome, ReplyStream
 from mycelia.wire.contract import Endpoint
 from mycelia.wire.errors import Refused, WireError
@@ -71,18 +72,17 @@ class Sampler:
 
     async def run(self, round_: Round) -> list[Sample]:
         """Sample every miner of the round; raises only what `Subnet.challenge` raises."""
-        rng = random.Random(round_.seed)  # noqa: S311 - reproducible; the seed itself is secret
-        async with self._judge:
-            challenge = await self._subnet.challenge(rng)
-        # A stream and a plain call must be worth the same, so both are asked for.
-        streamed = self._subnet.Piece is not None and rng.random() < 0.5
         order = list(round_.miners)
-        rng.shuffle(order)
-        return list(
-            await asyncio.gather(
-                *(self._sample(miner, challenge, round_, streamed) for miner in order)
-            )
-        )
+        random.Random(round_.seed).shuffle(order)  # noqa: S311 - as below
+        asked = []
+        async with self._judge:
+            for miner in order:
+                rng = challenge_rng(round_.seed, miner.hotkey)
+                challenge = await self._subnet.challenge(rng)
+                # A stream and a plain call must be worth the same, so both are asked for.
+                streamed = self._subnet.Piece is not None and rng.random() < 0.5
+                asked.append(self._sample(miner, challenge, round_, streamed))
+        return list(await asyncio.gather(*asked))
 
     async def _sample(
         self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool
@@ -135,7 +135,7 @@ class Sampler:
         """The subnet's judgement. An edge: a judge may fail in any way; the sample is then void."""
         try:
             async with self._judge, asyncio.timeout(_JUDGE_S):
-                score = await self._subnet.score(challenge.ask, answer, challenge.truth, meta)
+                said = await self._subnet.score(challenge.ask, answer, challenge.truth, meta)
         except Exception as error:  # an author's code; logged and turned into a void sample
             self._log.emit(
                 "judge_failed",
@@ -145,6 +145,8 @@ class Sampler:
                 error=f"{type(error).__name__}: {error}",
             )
             return _unscored(miner.identity, round_.number, Verdict.VOID, "judge_failed")
+        judged = said if isinstance(said, Judgement) else Judgement(said)
+        score = judged.score
         if score is None:
             return _unscored(miner.identity, round_.number, Verdict.VOID, "undecided")
         if not (math.isfinite(score) and 0.0 <= score <= 1.0):
@@ -157,7 +159,13 @@ class Sampler:
             float(score),
             latency_ms=meta.latency_ms,
             first_byte_ms=meta.first_byte_ms,
+            checks={name: float(value) for name, value in judged.checks.items()},
         )
+
+
+def challenge_rng(seed: bytes, hotkey: str) -> random.Random:
+    """The randomness of one miner's challenge; who knows a round's seed can make it again."""
+    return random.Random(seed + hotkey.encode())  # noqa: S311 - reproducible; the seed is secret
 
 
 def _unscored(miner: Identity, number: int, verdict: Verdict, reason: str) -> Sample:

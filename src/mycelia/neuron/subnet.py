@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
+
+from mycelia.neuron.book import Book, weigh
 
 if TYPE_CHECKING:
     import random
 
     from mycelia.models import ModelStore
+    from mycelia.wire.contract import Deadline
 
 
 class Request(BaseModel):
@@ -46,10 +49,18 @@ class Reply(BaseModel):
     def fold(cls, deltas: Sequence[Any]) -> Reply:
         """Join the pieces of a streamed answer into the answer that a scorer sees.
 
-        Override it in an `Answer` whose subnet streams. `deltas` are instances of the subnet's
-        `Piece` in the order of arrival.
+        Texts and lists are put one after the other; of everything else the last piece's value
+        counts. Override it where that is not the meaning. `deltas` are instances of the subnet's
+        `Piece` in the order of arrival. Raises ValueError if they do not make an answer.
         """
-        raise NotImplementedError(f"{cls.__qualname__} has no fold: its subnet does not stream")
+        if not deltas:
+            raise ValueError("A stream without pieces is no answer.")
+        joined: dict[str, Any] = {}
+        for name in cls.model_fields:
+            parts = [getattr(delta, name) for delta in deltas if hasattr(delta, name)]
+            if parts:
+                joined[name] = _joined(parts)
+        return cls.model_validate(joined)
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,30 @@ class Challenge:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """A score and what it is made of, for subnets that can explain themselves."""
+
+    score: float | None
+    """0..1; None makes the sample void."""
+    checks: Mapping[str, float] = field(default_factory=dict)
+    """What was looked at, by name; 1 is best and 0 worst. Kept for the miner's statement."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a miner function may know about the request besides the ask itself.
+
+    Who asks is left out on purpose: validators' and consumers' requests are to be served alike.
+    """
+
+    deadline: Deadline
+
+    def remaining_s(self) -> float:
+        """Seconds until the caller stops waiting; the function is cancelled then."""
+        return self.deadline.remaining()
+
+
+@dataclass(frozen=True)
 class Meta:
     """How an answer arrived."""
 
@@ -85,9 +120,35 @@ class Meta:
 
 
 # The kit hands each function its own subnet's message types, which a type checker cannot follow
-# through a registry of subnets; the miner server validates them at the wire instead.
-Miner = Callable[[Any], Awaitable[Any] | AsyncIterator[Any]]
+# through a registry of subnets; the miner server validates them at the wire instead. A function
+# that takes a second argument gets the `Context`.
+Miner = Callable[..., Awaitable[Any] | AsyncIterator[Any]]
 _MinerT = TypeVar("_MinerT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How many asks a miner function takes at once, and how long the first one waits for others."""
+
+    size: int
+    window_ms: float = 5.0
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a function was marked as. The kit looks for marks in the author's file."""
+
+    subnet: type[Subnet]
+    honest: bool
+    batch: Batch | None = None
+
+
+_ROLE = "__mycelia_role__"
+
+
+def role_of(function: object) -> Role | None:
+    """The mark that `Subnet.miner` or `Subnet.cheat` left on a function."""
+    return getattr(function, _ROLE, None)
 
 
 class Subnet:
@@ -109,13 +170,25 @@ class Subnet:
         """Make a fresh challenge. `rng` is the only randomness, so its seed can be revealed."""
         raise NotImplementedError
 
-    async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
+    async def score(
+        self, ask: Any, answer: Any, truth: Any, meta: Meta
+    ) -> float | Judgement | None:
         """Judge one answer from 0 (worthless) to 1 (perfect).
 
         None, or raising, makes the sample void: it counts neither for nor against the miner.
+        A `Judgement` also says which checks the score is made of.
         Long computations belong in a thread: the validator serves other subnets meanwhile.
         """
         raise NotImplementedError
+
+    @classmethod
+    def weigh(cls, book: Book) -> dict[int, float]:
+        """Weights by uid from what was seen of the miners. Override it for rules of one's own.
+
+        It must be a pure function of the book, so that anyone who has a validator's samples can
+        compute its weights again.
+        """
+        return weigh(book)
 
     @classmethod
     def path(cls) -> str:
@@ -127,19 +200,55 @@ class Subnet:
         """Route of a streamed call, such as `/text/1/stream`."""
         return f"{cls.path()}/stream"
 
+    @overload
     @classmethod
-    def miner(cls, function: _MinerT) -> _MinerT:
-        """Mark a function as a miner of this subnet and check its shape at once.
+    def miner(cls, function: _MinerT) -> _MinerT: ...
+    @overload
+    @classmethod
+    def miner(
+        cls, *, batch: int | None = None, window_ms: float = 5.0
+    ) -> Callable[[_MinerT], _MinerT]: ...
+    @classmethod
+    def miner(
+        cls, function: Any = None, *, batch: int | None = None, window_ms: float = 5.0
+    ) -> Any:
+        """Mark a function as an honest miner of this subnet and check its shape at once.
 
-        It takes one `Ask` and either returns an `Answer` (coroutine) or yields `Piece`s
-        (async generator). Raises TypeError on any other shape.
+        It takes an `Ask`, and a `Context` if it wants one, and either returns an `Answer`
+        (coroutine) or yields `Piece`s (async generator). With `batch` it is a coroutine from a
+        list of up to so many asks to the list of their answers; the first ask of a batch waits
+        `window_ms` for others. Raises TypeError on any other shape.
         """
+        if function is None:
+            size = Batch(batch, window_ms) if batch else None
+            return lambda later: cls._marked(later, Role(cls, honest=True, batch=size))
+        return cls._marked(function, Role(cls, honest=True))
+
+    @classmethod
+    def cheat(cls, function: _MinerT) -> _MinerT:
+        """Mark a function as a miner that must not pay; `mycelia subnet dev` tries it too."""
+        return cls._marked(function, Role(cls, honest=False))
+
+    @classmethod
+    def _marked(cls, function: _MinerT, role: Role) -> _MinerT:
+        name = getattr(function, "__qualname__", repr(function))
         streams = inspect.isasyncgenfunction(function)
         if not streams and not inspect.iscoroutinefunction(function):
-            raise TypeError(f"{function.__qualname__} must be `async def`")
+            raise TypeError(f"{name} must be `async def`")
         if streams and cls.Piece is None:
-            raise TypeError(f"{function.__qualname__} yields, but {cls.__name__} has no Piece")
+            raise TypeError(f"{name} yields, but {cls.__name__} has no Piece")
+        if streams and role.batch:
+            raise TypeError(f"{name} yields, and so cannot take a batch")
+        setattr(function, _ROLE, role)
         return function
+
+
+def _joined(parts: list[Any]) -> Any:
+    if all(isinstance(part, str) for part in parts):
+        return "".join(parts)
+    if all(isinstance(part, list | tuple) for part in parts):
+        return [item for part in parts for item in part]
+    return parts[-1]
 
 
 @dataclass(frozen=True)

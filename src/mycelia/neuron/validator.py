@@ -7,13 +7,14 @@ chain, sample in rounds, set weights. All that a restart needs is in the ledger.
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mycelia.neuron.book import Standing, WeightPolicy, current, record, weigh
+from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, current, record
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.ledger import Ledger, SetWeights
@@ -28,8 +29,13 @@ _NEW_PERMIT_S = 10 * REFRESH_S
 """How long other miners may take before a refusal counts against them."""
 _KEPT_SAMPLES = 500_000
 """Per subnet, looked at when a validator starts; about a week of a small network."""
+_SETTLED_SHARE = 0.5
+"""Part of the rounds in which a miner with a known score takes part; newcomers are in each."""
 _REST = 1.0
 """Pause after a round, in its durations: a slow machine samples less, and never all the time."""
+
+
+_CHANCE = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,11 @@ class ValidatorConfig:
     """How a validator works. Times in seconds."""
 
     round_s: float = 5.0
-    """From the start of one round to the start of the next, at least."""
+    """From the start of one round to the start of the next, on average and at least about half."""
     concurrency: int = 16
     retry_s: float = 1.0
     """First pause after a refused weight vector; doubles up to `retry_most_s`."""
     retry_most_s: float = 60.0
-    policy: WeightPolicy = field(default_factory=WeightPolicy)
 
 
 @dataclass
@@ -71,6 +76,17 @@ class Seat:
         if self.graph is None:
             return ()
         return [n for n in self.graph.neurons if n.host is not None and n.hotkey != hotkey]
+
+
+def chosen(targets: Sequence[Neuron], book: Book) -> list[Neuron]:
+    """Whom to sample in one round: every miner whose score is not known yet, half of the others."""
+
+    def is_new(miner: Neuron) -> bool:
+        held = book.get(miner.uid)
+        return held is None or held.miner != miner.identity or held.samples < KNOWN_SAMPLES
+
+    wanted = [m for m in targets if is_new(m) or _CHANCE.random() < _SETTLED_SHARE]
+    return wanted or [_CHANCE.choice(targets)]
 
 
 class Validator:
@@ -139,7 +155,9 @@ class Validator:
             if seat.permit_age_s() >= _PERMIT_KNOWN_S and seat.targets(self._hotkey):
                 await self._round(seat, sampler)
                 took_s = time.monotonic() - started_s
-                await asyncio.sleep(max(_REST * took_s, self._config.round_s - took_s))
+                # At no beat that a miner could tell from the traffic of consumers.
+                wanted_s = self._config.round_s * _CHANCE.uniform(0.5, 1.5)
+                await asyncio.sleep(max(_REST * took_s, wanted_s - took_s))
             else:
                 await asyncio.sleep(_FOLLOW_S / 4)
 
@@ -149,7 +167,7 @@ class Validator:
         plan = Round(
             number=seat.round + 1,
             seed=secrets.token_bytes(32),
-            miners=seat.targets(self._hotkey),
+            miners=chosen(seat.targets(self._hotkey), seat.book),
             lenient=seat.permit_age_s() < _NEW_PERMIT_S,
         )
         try:
@@ -207,7 +225,7 @@ class Validator:
         if seat.weights_height >= 0 and graph.height - seat.weights_height < wait_blocks:
             return None
         holders = [neuron.identity for neuron in graph.neurons]
-        weights = weigh(current(seat.book, holders), self._config.policy)
+        weights = seat.subnet.weigh(current(seat.book, holders))
         return weights if any(weights.values()) else None
 
     def _troubled(self, seat: Seat, error: ChainAway | CallFailed) -> None:

@@ -1,17 +1,17 @@
 import asyncio
 import contextlib
 import json
-import random
 from dataclasses import replace
 
 import pytest
 
-from mycelia.neuron.book import Verdict, current, replayed, weigh
+from mycelia.neuron.book import KNOWN_SAMPLES, Standing, Verdict, current, replayed, weigh
 from mycelia.neuron.events import EventLog, StatusFile, read_status
 from mycelia.neuron.ledger import Ledger
 from mycelia.neuron.routes import Traffic, routes
-from mycelia.neuron.sampler import Round, Sampler
-from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
+from mycelia.neuron.sampler import Round, Sampler, challenge_rng
+from mycelia.neuron.subnet import Judgement
+from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen
 from mycelia.wire.client import WireClient
 from mycelia.wire.contract import AllowSet
 from mycelia.wire.server import WireServer
@@ -56,7 +56,7 @@ async def sampled(subnet, neurons, *, seed=b"s", lenient=False, log=None):
     return {sample.miner.uid: sample for sample in samples}
 
 
-async def test_round_judges_every_miner_by_the_same_ask():
+async def test_round_asks_every_miner_something_else():
     asked = []
 
     @Sum.miner
@@ -66,7 +66,7 @@ async def test_round_judges_every_miner_by_the_same_ask():
 
     async with miners(spy, spy, sloppy, cheat) as found:
         samples = await sampled(Sum(None), found)
-    assert asked[0] == asked[1]
+    assert asked[0] != asked[1]
     assert [round(samples[uid].score, 2) for uid in (1, 2, 3, 4)] == [1.0, 1.0, 0.8, 0.1]
     assert all(sample.latency_ms >= sample.first_byte_ms > 0 for sample in samples.values())
 
@@ -82,8 +82,33 @@ async def test_seed_reveals_the_challenge():
     async with miners(spy) as found:
         for seed in (b"one", b"two", b"one"):
             await sampled(Sum(None), found, seed=seed)
+        rng = challenge_rng(b"one", found[0].hotkey)
     assert asked[0] == asked[2] != asked[1]
-    assert (await Sum(None).challenge(random.Random(b"one"))).ask == asked[0]
+    assert (await Sum(None).challenge(rng)).ask == asked[0]
+
+
+async def test_checks_behind_a_score_are_kept(tmp_path):
+    class Explained(Sum):
+        async def score(self, ask, answer, truth, meta):
+            return Judgement(0.75, {"exact": 1.0, "fast": 0.5})
+
+    async with miners(honest) as found:
+        sample = (await sampled(Explained(None), found))[1]
+    assert (sample.score, sample.checks) == (0.75, {"exact": 1.0, "fast": 0.5})
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.add_round("sum", 1, b"s", 5, [sample])
+    assert ledger.samples("sum") == [sample]
+
+
+def test_newcomers_are_sampled_more_until_their_score_is_known():
+    old, new, heir = (neuron(uid, f"h{uid}", port=1) for uid in (1, 2, 3))
+    known = Standing(old.identity, 0.9, samples=KNOWN_SAMPLES)
+    former = Standing(replace(heir.identity, hotkey="former"), 0.9, samples=KNOWN_SAMPLES)
+    book = {1: known, 2: Standing(new.identity, 0.5, samples=KNOWN_SAMPLES - 1), 3: former}
+    rounds = [[m.uid for m in chosen([old, new, heir], book)] for _ in range(200)]
+    assert all({2, 3} <= set(found) for found in rounds)
+    assert 50 < sum(1 in found for found in rounds) < 150
+    assert all(chosen([old], book) for _ in range(20))
 
 
 async def test_both_forms_of_the_call_are_asked_for():
