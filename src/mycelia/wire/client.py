@@ -113,6 +113,23 @@ class WireClient:
         )
         return Outcome(reply, receipt, first_byte_ms, _ms_since(started_s), response.status)
 
+    async def document(self, endpoint: Endpoint, path: str, deadline_s: float) -> bytes:
+        """Read a public document of a miner, unsigned both ways. Raises a `WireError`.
+
+        Whatever it holds must prove itself: nothing here shows that the miner wrote it.
+        """
+        async with _within(Deadline.after(deadline_s), endpoint):
+            with _transport_errors(endpoint):
+                response = await self._open_session().get(
+                    self._url(endpoint, path), allow_redirects=False
+                )
+                try:
+                    if response.status != 200:
+                        raise await _refusal(endpoint, response)
+                    return await _bounded(response, self._reply_bytes)
+                finally:
+                    _let_go(response)
+
     @contextlib.asynccontextmanager
     async def stream(
         self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float

@@ -1,0 +1,97 @@
+"""A miner commits its manifest through the real SDK, and everybody reads it back the same way."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import bittensor
+import pytest
+from bittensor import calls
+
+from mycelia.cli.up.ports import is_free
+from mycelia.neuron.chain import CallFailed, Chain, ChainAway, sdk_environment
+from mycelia.neuron.claims import publish, published
+from mycelia.neuron.manifest import Manifest
+from mycelia.neuron.wallets import make_wallet
+
+pytestmark = pytest.mark.slow
+
+RAO = 10**9
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("network")
+    os.environ.update(sdk_environment(folder / "sdk"))
+    owner, miner = (make_wallet(folder, name, "compat") for name in ("owner", "miner"))
+    balances = {w.coldkey.ss58_address: str(20_000 * RAO) for w in (owner, miner)}
+    genesis = {"sudo": owner.coldkey.ss58_address, "balances_rao": balances}
+    (folder / "genesis.json").write_text(json.dumps(genesis))
+    ports = range(32_000 + os.getpid() % 5_000, 45_000)
+    port = next(port for port in ports if is_free("127.0.0.1", port))
+    with (folder / "node.err").open("ab") as errors:
+        node = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mycelia.node"),
+                *("--genesis", str(folder / "genesis.json")),
+                *("--base-path", str(folder / "node")),
+                *("--rpc-port", str(port), "--block-time", "0.25"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+    yield f"ws://127.0.0.1:{port}", owner, miner
+    node.send_signal(signal.SIGTERM)
+    node.wait(10)
+
+
+def manifest(hotkey, **changed):
+    fields = {
+        "miner": hotkey,
+        "subnet": "text",
+        "version": 1,
+        "model": "smollm2-135m-instruct",
+        "weights": "ab" * 32,
+        "runtime": "xllamacpp==1.2.3",
+        "runtime_digest": "cd" * 32,
+        "quantisation": "q8_0",
+        "schedule": "one-token",
+        "context": 2048,
+        "licence": "Apache-2.0",
+    }
+    return Manifest(**fields | changed)
+
+
+async def _answering(chain):
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await chain.height()
+            except ChainAway:
+                await asyncio.sleep(0.1)
+
+
+async def test_a_digest_goes_to_the_chain_and_comes_back(network):
+    endpoint, owner, miner = network
+    chain = Chain(endpoint, miner)
+    try:
+        await _answering(chain)
+        result = await chain.execute(bittensor.RegisterSubnet(), owner)
+        netuid = int(result.data["netuid"])
+        hotkey = miner.hotkey.ss58_address
+        with pytest.raises(CallFailed):
+            await publish(chain, netuid, manifest(hotkey))
+        await chain.execute(bittensor.StartCall(netuid=netuid), owner)
+        register = calls.SubtensorModule.burned_register(netuid, hotkey)
+        await chain.submit_call(register, miner)
+
+        await publish(chain, netuid, manifest(hotkey))
+        assert await published(chain, netuid) == {hotkey: manifest(hotkey).digest()}
+        await publish(chain, netuid, manifest(hotkey, price_rao=5))
+        assert await published(chain, netuid) == {hotkey: manifest(hotkey, price_rao=5).digest()}
+        assert manifest(hotkey).digest() != manifest(hotkey, price_rao=5).digest()
+    finally:
+        await chain.close()
