@@ -33,6 +33,7 @@ from mycelia.pallets.subtensor.staking.pools import Pools
 from mycelia.pallets.subtensor.staking.stakes import Stakes
 from mycelia.pallets.subtensor.subnets.creation import Creation
 from mycelia.pallets.subtensor.subnets.custody import Custody
+from mycelia.pallets.subtensor.subnets.dissolution import Dissolution
 from mycelia.pallets.subtensor.subnets.identities import Identities
 from mycelia.pallets.subtensor.subnets.issuance import Issuance
 from mycelia.pallets.subtensor.subnets.limits import RateLimits
@@ -69,6 +70,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Payout,
     Coinbase,
     Registration,
+    Dissolution,
     Creation,
     Staking,
     Weights,
@@ -206,9 +208,35 @@ class Pallets:
             endpoints=self.serving,
             clock=clock,
         )
+        self.commitments = Commitments(
+            state, clock=clock, members=self.neurons, epochs=self.schedule
+        )
+        self.dissolution = Dissolution(
+            state,
+            subnets=self.subnets,
+            coinbase=self.coinbase,
+            custody=self.custody,
+            removers=(
+                self.stakes,
+                self.coinbase,
+                self.prices,
+                self.payout,
+                self.schedule,
+                self.results,
+                self.rows,
+                self.serving,
+                self.registration,
+                self.neurons,
+                self.commitments,
+                self.swap,
+                self.limits,
+            ),
+            clock=clock,
+        )
         self.creation = Creation(
             state,
             subnets=self.subnets,
+            dissolution=self.dissolution,
             registration=self.registration,
             stakes=self.stakes,
             market=self.market,
@@ -234,9 +262,6 @@ class Pallets:
             results=self.results,
             rows=self.rows,
             clock=clock,
-        )
-        self.commitments = Commitments(
-            state, clock=clock, members=self.neurons, epochs=self.schedule
         )
         authority = Authority(
             parameters=self.parameters,

@@ -18,6 +18,12 @@ class NetworkAdded(Event, index=0, tuple_like=True):
     mechanism: U16
 
 
+class NetworkRemoved(Event, index=1, tuple_like=True):
+    """A subnet was dissolved."""
+
+    netuid: NetUid
+
+
 class StakeAdded(Event, index=2, tuple_like=True):
     """TAO was staked; `fee` came out of it."""
 
@@ -97,6 +103,12 @@ class SubnetIdentitySet(Event, index=78, tuple_like=True):
     netuid: NetUid
 
 
+class SubnetIdentityRemoved(Event, index=79, tuple_like=True):
+    """What a subnet's owner had published went with the subnet."""
+
+    netuid: NetUid
+
+
 class SubnetOwnerHotkeySet(Event, index=94, tuple_like=True):
     """A subnet's owner named its hotkey."""
 
@@ -120,6 +132,7 @@ class SymbolUpdated(Event, index=105):
 
 ALL = (
     NetworkAdded,
+    NetworkRemoved,
     StakeAdded,
     StakeRemoved,
     WeightsSet,
@@ -130,6 +143,7 @@ ALL = (
     TakeIncreased,
     ChainIdentitySet,
     SubnetIdentitySet,
+    SubnetIdentityRemoved,
     SubnetOwnerHotkeySet,
     FirstEmissionBlockNumberSet,
     SymbolUpdated,

@@ -189,6 +189,10 @@ class Swap(Pallet, name="Swap"):
             return 0
         return kernel.fee_of(amount_rao, self.fee_rate[netuid])
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget a subnet's fee."""
+        del self.fee_rate[netuid]
+
     def quote_buy(
         self, netuid: NetUid, tao_rao: int, limit_price: int | None = None, *, free: bool = False
     ) -> Trade:

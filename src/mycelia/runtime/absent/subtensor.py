@@ -135,7 +135,6 @@ _CALLS: Final = (
         coldkey=AccountId,
     ),
     call(60, "faucet", block_number=U64, nonce=U64, work=Bytes),
-    call(61, "dissolve_network", coldkey=AccountId, netuid=NetUid),
     call(
         67,
         "set_children",
@@ -229,7 +228,6 @@ _CALLS: Final = (
         reveal_round=U64,
         commit_reveal_version=U16,
     ),
-    call(120, "root_dissolve_network", netuid=NetUid),
     call(121, "claim_root", subnets=NETUIDS),
     call(122, "set_root_claim_type", new_root_claim_type=CLAIM_TYPE),
     call(123, "sudo_set_num_root_claims", new_value=U64),
@@ -281,7 +279,6 @@ _CALLS: Final = (
 )
 
 _EVENTS: Final = (
-    event(1, "NetworkRemoved", NetUid),
     event(4, "StakeMoved", AccountId, AccountId, NetUid, AccountId, NetUid, Tao),
     event(7, "BulkNeuronsRegistered", U16, U16),
     event(8, "BulkBalancesSet", U16, U16),
@@ -319,7 +316,6 @@ _EVENTS: Final = (
     event(74, "ArbitrationPeriodExtended", coldkey=AccountId),
     event(75, "SetChildrenScheduled", AccountId, NetUid, U64, tuple[tuple[U64, AccountId], ...]),
     event(76, "SetChildren", AccountId, NetUid, tuple[tuple[U64, AccountId], ...]),
-    event(79, "SubnetIdentityRemoved", NetUid),
     event(
         80,
         "DissolveNetworkScheduled",
@@ -588,7 +584,6 @@ _ENTRIES: Final = (
     entries("ColdkeySwapReannouncementDelay", BlockNumber, default=7_200),
     entries("ColdkeySwapAnnouncements", tuple[BlockNumber, H256], twox(AccountId)),
     entries("ColdkeySwapDisputes", BlockNumber, twox(AccountId)),
-    entries("TransactionKeyLastBlock", U64, HOT, NET, identity(U16), default=0),
     entries(
         "LastTxBlock LastTxBlockChildKeyTake LastTxBlockDelegateTake",
         U64,

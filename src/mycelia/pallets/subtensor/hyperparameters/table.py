@@ -411,6 +411,11 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
 
     events = (TempoSet, *events_of(vars()))
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget what a subnet chose."""
+        for row, _ in self.spec.storage:
+            del self.handles[row.attribute][netuid]
+
     def activity_cutoff_blocks(self, netuid: NetUid) -> int:
         """Blocks after which a silent validator is inactive, rounded down, at least 1."""
         factor = self.activity_cutoff_factor_milli[netuid]

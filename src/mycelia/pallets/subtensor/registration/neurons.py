@@ -101,6 +101,15 @@ class Neurons(Pallet, name="SubtensorModule"):
         self._seat(netuid, uid, hotkey)
         return former
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Empty all slots."""
+        for hotkey in self.hotkeys(netuid):
+            del self.is_network_member[hotkey, netuid]
+        self.uids.clear(netuid)
+        self.keys.clear(netuid)
+        self.block_at_registration.clear(netuid)
+        del self.subnetwork_n[netuid]
+
     def _seat(self, netuid: NetUid, uid: Uid, hotkey: AccountId) -> None:
         self.keys[netuid, uid] = hotkey
         self.uids[netuid, hotkey] = uid

@@ -230,6 +230,16 @@ class Registration(Pallet, name="SubtensorModule"):
         self.burn[netuid] = price
         self._append(netuid, hotkey)
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget prices and counts."""
+        for item in (
+            self.burn,
+            self.registrations_this_block,
+            self.registrations_this_interval,
+            self.rao_recycled_for_registration,
+        ):
+            del item[netuid]
+
     def is_immune(self, netuid: NetUid, uid: Uid) -> bool:
         """Whether the neuron registered less than `ImmunityPeriod` blocks ago."""
         age = self.clock.now() - self.neurons.block_at_registration[netuid, uid]

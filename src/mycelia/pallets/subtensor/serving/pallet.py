@@ -170,6 +170,12 @@ class Serving(Pallet, name="SubtensorModule"):
         del self.prometheus[netuid, hotkey]
         del self.neuron_certificates[netuid, hotkey]
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Drop what a subnet's neurons said."""
+        self.axons.clear(netuid)
+        self.prometheus.clear(netuid)
+        self.neuron_certificates.clear(netuid)
+
     def _serve(self, hotkey: AccountId, netuid: NetUid, info: AxonInfo) -> None:
         # CHECK
         former = self.axon_of(netuid, hotkey)

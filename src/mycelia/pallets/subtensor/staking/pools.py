@@ -117,6 +117,22 @@ class Pools(Pallet, name="SubtensorModule"):
         """Book a sale of alpha: TAO out of the pool, alpha into it."""
         self._move(netuid, -trade.paid_out, trade.paid_in, trade.paid_out)
 
+    def close(self, netuid: NetUid) -> Tao:
+        """Empty a subnet's pool for good: all its alpha is gone. What TAO was in it."""
+        tao = self.subnet_tao[netuid]
+        self.total_stake = Tao(self.total_stake - tao)
+        for item in (
+            self.subnet_tao,
+            self.subnet_alpha_in,
+            self.subnet_alpha_out,
+            self.subnet_protocol_alpha,
+            self.subnet_volume,
+            self.subnet_tao_flow,
+            self.subnet_ema_tao_flow,
+        ):
+            del item[netuid]
+        return tao
+
     def record_flow(self, netuid: NetUid, tao_rao: int) -> None:
         """Remember that people brought TAO, or took it (negative)."""
         self.subnet_tao_flow[netuid] = I64(

@@ -232,6 +232,31 @@ class Stakes(Pallet, name="SubtensorModule"):
         self._set_pot(hotkey, netuid, Alpha(self.total_hotkey_alpha[hotkey, netuid] + amount))
         self._count(netuid, amount)
 
+    def claims_on(self, netuid: NetUid) -> list[tuple[AccountId, Alpha]]:
+        """(coldkey, worth in rao) of all positions on a subnet, ascending by raw key of hotkey and coldkey."""
+        return [
+            (coldkey, self.stake_of(hotkey, coldkey, netuid))
+            for hotkey, coldkey, at in self.alpha.keys()  # noqa: SIM118  # a storage map is no mapping
+            if at == netuid
+        ]
+
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget all positions on a subnet, and who lent whom weight there."""
+        for hotkey, coldkey, at in self.alpha.keys():  # noqa: SIM118  # a storage map is no mapping
+            if at == netuid:
+                del self.alpha[hotkey, coldkey, at]
+        for item in (
+            self.total_hotkey_alpha,
+            self.total_hotkey_shares,
+            self.child_keys,
+            self.parent_keys,
+        ):
+            for hotkey, at in item.keys():  # noqa: SIM118  # a storage map
+                if at == netuid:
+                    del item[hotkey, at]
+        self.pending_child_keys.clear(netuid)
+        del self.total_alpha_staked[netuid]
+
     def accepts(self, hotkey: AccountId, netuid: NetUid, amount: Alpha) -> bool:
         """Whether the pot is fine-grained enough for the amount to buy a share."""
         pot = self.total_hotkey_alpha[hotkey, netuid]

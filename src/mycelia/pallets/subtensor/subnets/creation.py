@@ -2,8 +2,7 @@
 
 Terms: *price* - twice the last subnet's, falling by one last price per `NetworkLockReductionInterval` blocks.
 Source: subtensor@14bc6f9 `subnets/subnet.rs::do_register_network`.
-Differs: at the limit no older subnet is removed; the call fails. Emission is on and Yuma 2 runs unless somebody decides
-otherwise.
+Differs: emission is on and Yuma 2 runs unless somebody decides otherwise.
 """
 
 from __future__ import annotations
@@ -23,12 +22,18 @@ from mycelia.pallets.subtensor.errors import (
     SubnetLimitReached,
     SubNetRegistrationDisabled,
 )
-from mycelia.pallets.subtensor.events import NetworkAdded, SubnetOwnerHotkeySet
+from mycelia.pallets.subtensor.events import (
+    NetworkAdded,
+    NetworkRemoved,
+    SubnetIdentityRemoved,
+    SubnetOwnerHotkeySet,
+)
 from mycelia.pallets.subtensor.needs import Clock
 from mycelia.pallets.subtensor.registration.pallet import Registration
 from mycelia.pallets.subtensor.staking.market import Market
 from mycelia.pallets.subtensor.staking.stakes import Stakes
 from mycelia.pallets.subtensor.subnets.custody import Custody
+from mycelia.pallets.subtensor.subnets.dissolution import Dissolution
 from mycelia.pallets.subtensor.subnets.issuance import Issuance
 from mycelia.pallets.subtensor.subnets.kernel import (
     alpha_at_price,
@@ -54,6 +59,7 @@ class Creation(Pallet, name="SubtensorModule"):
     )
 
     subnets: Subnets
+    dissolution: Dissolution
     registration: Registration
     stakes: Stakes
     market: Market
@@ -68,6 +74,7 @@ class Creation(Pallet, name="SubtensorModule"):
         state: State,
         *,
         subnets: Subnets,
+        dissolution: Dissolution,
         registration: Registration,
         stakes: Stakes,
         market: Market,
@@ -80,6 +87,7 @@ class Creation(Pallet, name="SubtensorModule"):
         super().__init__(
             state,
             subnets=subnets,
+            dissolution=dissolution,
             registration=registration,
             stakes=stakes,
             market=market,
@@ -93,7 +101,7 @@ class Creation(Pallet, name="SubtensorModule"):
     @call(
         index=59,
         weight=cost(6_077_000_000, 9_947),
-        emits=(NetworkAdded, SubnetOwnerHotkeySet),
+        emits=(NetworkAdded, NetworkRemoved, SubnetIdentityRemoved, SubnetOwnerHotkeySet),
         fails=(
             NonAssociatedColdKey,
             CannotUseSystemAccount,
@@ -122,11 +130,15 @@ class Creation(Pallet, name="SubtensorModule"):
             self.limits.passes(NetworkLastRegistered(), network.network_rate_limit),
             NetworkTxRateLimitExceeded,
         )
-        ensure(self.subnets.total_networks <= network.subnet_limit, SubnetLimitReached)
+        is_full = self.subnets.total_networks > network.subnet_limit
+        pruned = self.dissolution.get_subnet_to_prune() if is_full else None
+        ensure(not is_full or pruned is not None, SubnetLimitReached)
         price = self.get_network_registration_cost()
         ensure(self.custody.affords(coldkey, price), CannotAffordLockCost)
         # CHANGE
-        netuid = self.subnets.next_netuid()
+        if pruned is not None:
+            self.dissolution.dissolve(pruned)
+        netuid = self.subnets.next_netuid() if pruned is None else pruned
         paid = self.custody.pay_in(netuid, coldkey, price)
         alpha = Alpha(alpha_at_price(paid, self._median_price_q64()))
         self.network_last_lock_cost = paid

@@ -56,6 +56,12 @@ class Custody:
             self._currency.withdraw(subnet_account(netuid), amount, keep_alive=False)
             self._issuance.recycled(amount)
 
+    def recycle_rest(self, netuid: NetUid) -> Tao:
+        """Take all the subnet's TAO out of existence but what keeps the account alive; how much that was."""
+        rest = self._currency.spendable(subnet_account(netuid))
+        self.recycle(netuid, rest)
+        return rest
+
     def held(self, netuid: NetUid) -> Tao:
         """What the subnet's account holds."""
         return self._currency.free_balance(subnet_account(netuid))

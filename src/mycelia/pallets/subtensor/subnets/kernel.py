@@ -5,6 +5,7 @@ Source: subtensor@14bc6f9 `coinbase/root.rs::get_network_lock_cost`, `subnets/su
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mycelia.primitives import AccountId, NetUid, Tao
@@ -32,6 +33,23 @@ def scaled_interval(interval_blocks: int, block_emission_rao: int) -> int:
     Source: `coinbase/root.rs::get_lock_reduction_interval`.
     """
     return (interval_blocks * ((block_emission_rao << 64) // 10**9)) >> 64
+
+
+def largest_remainders(pot_rao: int, weights: Sequence[int]) -> list[int]:
+    """The pot split by weights, to the rao: shares round down, what is left goes to the largest remainders.
+
+    Of equal remainders the earlier gets the rao. All zero without any weight: nobody has a claim.
+
+    Source: `staking/remove_stake.rs::destroy_alpha_in_out_stakes`.
+    """
+    total = sum(weights)
+    if not total:
+        return [0] * len(weights)
+    shares = [pot_rao * weight // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda at: -(pot_rao * weights[at] % total))
+    for at in by_remainder[: pot_rao - sum(shares)]:
+        shares[at] += 1
+    return shares
 
 
 def subnet_account(netuid: NetUid) -> AccountId:

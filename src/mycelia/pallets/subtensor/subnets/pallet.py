@@ -36,6 +36,7 @@ from mycelia.pallets.subtensor.errors import (
 )
 from mycelia.pallets.subtensor.events import (
     FirstEmissionBlockNumberSet,
+    SubnetIdentityRemoved,
     SubnetIdentitySet,
     SubnetOwnerHotkeySet,
     SymbolUpdated,
@@ -260,6 +261,27 @@ class Subnets(Pallet, name="SubtensorModule"):
         while free in taken:
             free += 1
         return NetUid(free)
+
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Strike a subnet off; how often its number was given out stays known."""
+        had_identity = netuid in self.subnet_identities_v3
+        for item in (
+            self.networks_added,
+            self.subnet_owner,
+            self.subnet_owner_hotkey,
+            self.network_registered_at,
+            self.first_emission_block_number,
+            self.subnet_mechanism,
+            self.subnet_locked,
+            self.token_symbol,
+            self.subnet_identities_v3,
+            self.mechanism_emission_split,
+        ):
+            del item[netuid]
+        self.total_networks = U16(self.total_networks - 1)
+        self.parameters.remove_subnet(netuid)
+        if had_identity:
+            self.deposit(SubnetIdentityRemoved(netuid))
 
     def _set_new_parameters(self, netuid: NetUid) -> None:
         new = self.parameters

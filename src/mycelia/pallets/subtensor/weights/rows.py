@@ -78,6 +78,13 @@ class Rows(Pallet, name="SubtensorModule"):
         row = np.array((uids, values_u16), np.uint16).T if uids else NO_PAIRS
         self.weights[storage_index(netuid), uid] = fixed(np.ascontiguousarray(row))
 
+    def remove_subnet(self, netuid: NetUid) -> None:
+        """Forget what a subnet's validators said and committed."""
+        index = storage_index(netuid)
+        self.weights.clear(index)
+        self.weight_commits.clear(index)
+        self.timelocked_weight_commits.clear(index)
+
     def forget(self, netuid: NetUid, uid: Uid) -> None:
         """Drop a slot's row, and make the weights on it zero: a newcomer has it."""
         index = storage_index(netuid)
