@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -73,22 +74,43 @@ def test_every_dependency_says_why(root: Path, project: dict) -> None:
     assert told == needed
 
 
-IMPORTED_AS = {"scikit-learn": "sklearn", "bittensor-core": "bittensor_core"}
+IMPORTED_AS = {
+    "pycryptodome": "Crypto",
+    "scikit-learn": "sklearn",
+    "bittensor-core": "bittensor_core",
+}
+DISTRIBUTED_AS = {module: name for name, module in IMPORTED_AS.items()}
+OURS = {"mycelia", "tests", "tools"}
 LOADED_BY_NAME = {"xllamacpp"}  # a library opened as a file
 BROUGHT_ALONG = {"benchmarks", "mycelia", "pytest", "pytest_asyncio"}  # for those who test
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """Top-level names that these modules import, the standard library's left out."""
+    found = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add((node.module or "").partition(".")[0])
+    return found - set(sys.stdlib_module_names)
 
 
 def test_dependencies_are_what_the_code_imports(root: Path, project: dict) -> None:
     needed = {re.split(r"[>=<]", line)[0] for line in project["project"]["dependencies"]}
     expected = {IMPORTED_AS.get(name, name) for name in needed - LOADED_BY_NAME}
-    imported = set()
-    for path in [*(root / "src").rglob("*.py"), *(root / "benchmarks").glob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add((node.module or "").partition(".")[0])
-    assert imported - set(sys.stdlib_module_names) - BROUGHT_ALONG == expected
+    code = imported([*(root / "src").rglob("*.py"), *(root / "benchmarks").glob("*.py")])
+    assert code - BROUGHT_ALONG == expected
+
+
+def test_what_tests_import_is_locked(root: Path) -> None:
+    texts = [(root / "requirements" / lock).read_text() for lock in ("runtime.txt", "dev.txt")]
+    locked = {normal(name) for text in texts for name in REQUIREMENT.findall(text)}
+    files = [*(root / "tests").rglob("*.py"), *(root / "tools").rglob("*.py")]
+    code = imported(path for path in files if path.parent.parent.name != "compat")  # run elsewhere
+    packages = {DISTRIBUTED_AS.get(name, normal(name)) for name in code}
+    assert packages - locked - {"benchmarks"} == OURS
 
 
 @pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt"])
