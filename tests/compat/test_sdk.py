@@ -92,14 +92,18 @@ async def test_a_subnet_from_creation_to_pay(client: bt.Client) -> None:
     )
     await sudo(
         client,
-        bt.calls.AdminUtils.sudo_set_weights_set_rate_limit(netuid=netuid, weights_set_rate_limit=0),
+        bt.calls.AdminUtils.sudo_set_weights_set_rate_limit(
+            netuid=netuid, weights_set_rate_limit=0
+        ),
     )
     # Last: with so short a tempo the subnet is always in its freeze window.
     await sudo(client, bt.calls.AdminUtils.sudo_set_tempo(netuid=netuid, tempo=8))
     miners = [wallet("Charlie", f"miner{n}") for n in range(2)]
     for who in (staker, *miners):
         hotkey = who.hotkey.ss58_address
-        await raw(client, bt.calls.SubtensorModule.burned_register(netuid=netuid, hotkey=hotkey), who)
+        await raw(
+            client, bt.calls.SubtensorModule.burned_register(netuid=netuid, hotkey=hotkey), who
+        )
     await done(client, bt.AddStake(staker.hotkey.ss58_address, netuid, 20), staker)
     stake = await client.staking.stake(
         staker.coldkey.ss58_address, staker.hotkey.ss58_address, netuid
@@ -109,7 +113,9 @@ async def test_a_subnet_from_creation_to_pay(client: bt.Client) -> None:
     await client.wait_for_block((await client.block()) + 9)
 
     uids = {n.hotkey: n.uid for n in (await client.subnets.metagraph(netuid)).neurons}
-    targets = {uids[m.hotkey.ss58_address]: weight for m, weight in zip(miners, (3, 1), strict=True)}
+    targets = {
+        uids[m.hotkey.ss58_address]: weight for m, weight in zip(miners, (3, 1), strict=True)
+    }
     await done(client, bt.SetWeights(netuid, weights=targets), staker)
     await client.wait_for_block((await client.block()) + 10)
 
@@ -119,5 +125,5 @@ async def test_a_subnet_from_creation_to_pay(client: bt.Client) -> None:
     assert first.incentive > 2 * second.incentive > 0
     assert pay[staker.hotkey.ss58_address].dividends > 0.9
     assert first.axon is not None
-    assert (await client.weights.weights(netuid))
+    assert await client.weights.weights(netuid)
     await done(client, bt.RemoveStake(staker.hotkey.ss58_address, netuid, 1), staker)

@@ -26,7 +26,8 @@ from mycelia.codec import (
     scale,
     take_compact,
 )
-from mycelia.primitives import AccountId, NetUid, Tao
+from mycelia.codec.types import type_name_of
+from mycelia.primitives import AccountId, Alpha, NetUid, Tao
 
 
 class Shape(Enumeration, path="test::Shape"):
@@ -125,7 +126,9 @@ def test_vectors_are_read_only_arrays_over_their_bytes() -> None:
     assert weights.tolist() == [1, 2]
     with pytest.raises(ValueError, match="read-only"):
         weights[0] = 5
-    assert scale(PairVec).encode(np.array([[1, 2], [3, 4]])) == b"\x08\x01\x00\x02\x00\x03\x00\x04\x00"
+    assert (
+        scale(PairVec).encode(np.array([[1, 2], [3, 4]])) == b"\x08\x01\x00\x02\x00\x03\x00\x04\x00"
+    )
     with pytest.raises(EncodeError):
         scale(U16Vec).encode(np.array([70_000]))
 
@@ -135,6 +138,6 @@ def test_unknown_annotations_are_named() -> None:
         scale(float)
 
 
-def test_money_publishes_the_type_names_that_clients_read_units_from() -> None:
-    assert scale(Tao).shape().path[-1] == "TaoBalance"
-    assert scale(NetUid).shape().path[-1] == "NetUid"
+def test_money_is_a_plain_number_whose_fields_name_its_unit() -> None:
+    assert [scale(kind).shape().primitive for kind in (Tao, Alpha, NetUid)] == ["u64", "u64", "u16"]
+    assert [type_name_of(kind) for kind in (Tao, Alpha)] == ["TaoBalance", "AlphaBalance"]

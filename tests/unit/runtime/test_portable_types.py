@@ -15,7 +15,6 @@ from mycelia.runtime.version import with_apis
 PARAMETERS = {
     "Option": 1,
     "BTreeSet": 1,
-    "BoundedVec": 1,
     "BTreeMap": 2,
     "Result": 2,
     "MultiAddress": 2,

@@ -59,9 +59,7 @@ def test_space_is_limited_within_an_epoch_and_free_in_the_next(world: World) -> 
 
 
 def test_the_limit_is_roots_to_change(world: World) -> None:
-    assert (
-        world.submit("//Alice", "Commitments", "set_max_space", new_limit=1).error == "BadOrigin"
-    )
+    assert world.submit("//Alice", "Commitments", "set_max_space", new_limit=1).error == "BadOrigin"
     assert world.sudo("Commitments", "set_max_space", new_limit=1).succeeded
     assert publish(world, "//Alice_hk", raw(b"x")) == "SpaceLimitExceeded"
 
