@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mycelia.models import ModelStore
-from mycelia.models.onnx import Classifier
+from mycelia.models.onnx import Graph
 from mycelia.models.store import ModelUnreadable
 from mycelia.neuron import Meta
 from mycelia.subnets.vision import MINERS, Vision
@@ -57,4 +57,4 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(ModelUnreadable):
-        Classifier(path)
+        Graph(path)

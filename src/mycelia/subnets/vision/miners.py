@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mycelia.models import ModelStore
 from mycelia.models.catalog import DIGITS_CENTROID, DIGITS_LINEAR, DIGITS_NETWORK
 from mycelia.models.digits import CELL, Cells, Digits
-from mycelia.models.onnx import Classifier
+from mycelia.models.onnx import Graph
 from mycelia.models.worker import Worker
 from mycelia.neuron import Miner, Variant
 from mycelia.subnets.vision.sheet import cells
@@ -21,13 +21,14 @@ def recogniser(model: str) -> Callable[[ModelStore], Miner]:
     """Make miners that read cells with a model of the store."""
 
     def make(models: ModelStore) -> Miner:
-        classifier = Classifier(models.path(model))
+        graph = Graph(models.path(model))
         worker = Worker(model)
 
         @Vision.miner
         async def read(ask: Ask) -> Answer:
             rows = cells(ask.picture())
-            return Answer(labels=await worker.call(lambda: classifier.labels(rows)))
+            found = await worker.call(lambda: graph.run({"cells": rows}))
+            return Answer(labels=found["digits"].tolist())
 
         return read
 
