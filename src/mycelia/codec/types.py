@@ -12,7 +12,7 @@
     class X(Record, path="a::X")                       struct
     class E(Enumeration, path="a::E"); class V(E, index=0)    enum and its cases
 
-Type names are on the wire: clients read the unit of money from `TaoBalance` and `AlphaBalance`.
+Fields carry the names of their types: people read the unit of money from `TaoBalance` and `AlphaBalance`.
 """
 
 from __future__ import annotations
@@ -268,9 +268,10 @@ _BY_ANNOTATION: dict[Any, Scale[Any]] = {
     H160: s.ByteArray(20, "primitive_types::H160"),
     H256: s.ByteArray(32, "primitive_types::H256"),
     AccountId: s.ByteArray(32, "sp_core::crypto::AccountId32"),
-    Tao: s.Named(s.U64, "subtensor_runtime_common::currency::TaoBalance"),
-    Alpha: s.Named(s.U64, "subtensor_runtime_common::currency::AlphaBalance"),
-    NetUid: s.Named(s.U16, "subtensor_runtime_common::NetUid"),
+    # Plain numbers in the registry, as the chain's own: the 10.x line reads a newtype as a list of one.
+    Tao: s.U64,
+    Alpha: s.U64,
+    NetUid: s.U16,
     Uid: s.U16,
     BlockNumber: s.U32,
     I32F32: s.FixedPoint(s.I64, f"{_RATIOS}::FixedI64"),
