@@ -20,12 +20,14 @@ from mycelia.pallets.subtensor.epoch.pallet import Epochs
 from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters.admin import AdminUtils, Authority, SetParameters
+from mycelia.pallets.subtensor.hyperparameters.owners import OwnerActions
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
 from mycelia.pallets.subtensor.info.older import OlderViews
 from mycelia.pallets.subtensor.info.people import NeuronViews, StakeViews
 from mycelia.pallets.subtensor.info.subnets import SubnetViews
 from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.registration.pallet import Registration
+from mycelia.pallets.subtensor.registration.trimming import Trimming
 from mycelia.pallets.subtensor.serving.pallet import Serving
 from mycelia.pallets.subtensor.staking.market import Market
 from mycelia.pallets.subtensor.staking.pallet import Staking
@@ -75,6 +77,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Staking,
     Weights,
     Serving,
+    Trimming,
     Identities,
     SubnetViews,
     OlderViews,
@@ -94,7 +97,7 @@ COMPOSITION: Final = Composition(
         (11, (Utility,)),
         (12, (Sudo,)),
         (18, (Commitments,)),
-        (19, (AdminUtils, SetParameters)),
+        (19, (AdminUtils, OwnerActions, SetParameters)),
         (28, (Swap,)),
         (64, (Network,)),
     ),
@@ -263,6 +266,13 @@ class Pallets:
             rows=self.rows,
             clock=clock,
         )
+        self.trimming = Trimming(
+            state,
+            registration=self.registration,
+            rows=self.rows,
+            serving=self.serving,
+            payout=self.payout,
+        )
         authority = Authority(
             parameters=self.parameters,
             network=self.network,
@@ -272,6 +282,7 @@ class Pallets:
             schedule=self.schedule,
         )
         self.admin = AdminUtils(state, authority=authority)
+        self.owner_actions = OwnerActions(state, authority=authority, trimming=self.trimming)
         self.admin_parameters = SetParameters(state, authority=authority)
 
     def _compose_views(self, state: State) -> None:

@@ -191,3 +191,15 @@ def test_apis_answer_bytes_and_name_what_they_lack(runtime: Runtime) -> None:
 def test_inherents_are_not_for_submitting(runtime: Runtime) -> None:
     with pytest.raises(InvalidTransaction):
         runtime.check(runtime.decode(runtime.inherent(2_000)))
+
+
+def test_a_fee_leaves_the_existential_deposit(runtime: Runtime) -> None:
+    raw = signed(send(TAO), who=EVE)
+    fee = runtime.pallets.payment.total_fee(runtime.decode(raw).call.spec.weight, len(raw))
+    deposit = runtime.pallets.balances.existential_deposit
+    runtime.pallets.balances.credit(EVE.account, Tao(fee + deposit - 1))
+    with pytest.raises(CannotPay):
+        runtime.check(runtime.decode(raw))
+    runtime.pallets.balances.credit(EVE.account, Tao(1))
+    assert not runtime.apply(runtime.decode(raw))  # the transfer fails, the fee is paid
+    assert balance(runtime, EVE) == deposit

@@ -206,12 +206,28 @@ class SymbolAlreadyInUse(Error, index=110):
     """Another subnet has this symbol. Choose a free one."""
 
 
+class InvalidValue(Error, index=115):
+    """The value is not allowed here. See the parameter's documentation."""
+
+
 class SubnetLimitReached(Error, index=116):
     """There are as many subnets as there may be, and none can make room. Wait."""
 
 
 class CannotAffordLockCost(Error, index=117):
     """The coldkey's free balance does not cover the price of a subnet. Fund it, or wait for the price to fall."""
+
+
+class TrimmingWouldExceedMaxImmunePercentage(Error, index=122):
+    """At least 80 of 100 of the slots that are left would be immune. Leave more slots, or wait."""
+
+
+class TooManyUIDsPerMechanism(Error, index=125):
+    """Slots times mechanisms would be more than 256. Allow fewer slots first."""
+
+
+class DisabledTemporarily(Error, index=135):
+    """This network runs one mechanism per subnet."""
 
 
 class CannotUseSystemAccount(Error, index=141):
@@ -268,8 +284,12 @@ ALL = (
     AdminActionProhibitedDuringWeightsWindow,
     SymbolDoesNotExist,
     SymbolAlreadyInUse,
+    InvalidValue,
     SubnetLimitReached,
     CannotAffordLockCost,
+    TrimmingWouldExceedMaxImmunePercentage,
+    TooManyUIDsPerMechanism,
+    DisabledTemporarily,
     CannotUseSystemAccount,
 )
 """What SubtensorModule may raise; its lowest part declares them for the others."""

@@ -30,7 +30,7 @@ _BASE_FEE_RAO = _weight_fee(BASE_WEIGHT)
 class Currency(Protocol):
     """Where fees come from."""
 
-    def free_balance(self, who: AccountId) -> Tao: ...
+    def spendable(self, who: AccountId) -> Tao: ...
     def withdraw(self, who: AccountId, amount: Tao, *, keep_alive: bool = True) -> None: ...
 
 
@@ -113,13 +113,13 @@ class TransactionPayment(Pallet, name="TransactionPayment"):
         return Tao(by_weight + length_bytes * BYTE_FEE_RAO)
 
     def can_pay(self, who: AccountId, amount: Tao) -> bool:
-        """Whether an account can pay a fee."""
-        return self.currency.free_balance(who) >= amount
+        """Whether an account can pay a fee and stay alive; nothing can be paid by anybody."""
+        return amount == 0 or self.currency.spendable(who) >= amount
 
     def charge(self, who: AccountId, fee: Tao, tip: Tao) -> None:
-        """Take fee and tip out of circulation. The account may end with it."""
+        """Take fee and tip out of circulation. The account stays alive: a fee is no way to end it."""
         if fee + tip:
-            self.currency.withdraw(who, Tao(fee + tip), keep_alive=False)
+            self.currency.withdraw(who, Tao(fee + tip))
             self.sink.recycled(Tao(fee + tip))
 
     def tell(self, who: AccountId, fee: Tao, tip: Tao) -> None:

@@ -55,7 +55,7 @@ from mycelia.runtime.absent.shapes import (
 PERCENT: Final = newtype("sp_arithmetic::per_things::Percent", U8)
 SIGNATURE_65: Final = newtype("sp_core::ecdsa::Signature", Array(U8, 65))
 PALLET_ID: Final = newtype("frame_support::PalletId", Bytes8)
-INDEX: Final = newtype("subtensor_runtime_common::NetUidStorageIndex", U16)
+INDEX: Final = U16
 NETUIDS: Final = ordered_set(NetUid)
 LOCK: Final = Struct(
     "pallet_subtensor::staking::lock::LockState",
@@ -293,7 +293,6 @@ _EVENTS: Final = (
     event(39, "MaxEpochsPerBlockSet", U8),
     event(42, "TxChildKeyTakeRateLimitSet", U64),
     event(45, "MinChildKeyTakeSet", U16),
-    event(46, "MinChildKeyTakePerSubnetSet", NetUid, U16),
     event(47, "MaxChildKeyTakeSet", U16),
     event(48, "ChildKeyTakeSet", AccountId, U16),
     event(49, "Sudid", Outcome),
@@ -466,15 +465,12 @@ _ERRORS: Final = errors(
         112: "InvalidRevealRound",
         113: "RevealPeriodTooLarge",
         114: "RevealPeriodTooSmall",
-        115: "InvalidValue",
         118: "EvmKeyAssociateRateLimitExceeded",
         119: "EvmKeyAssociationLimitExceeded",
         120: "SameAutoStakeHotkeyAlreadySet",
         121: "UidMapCouldNotBeCleared",
-        122: "TrimmingWouldExceedMaxImmunePercentage",
         123: "ChildParentInconsistency",
         124: "InvalidRootClaimThreshold",
-        125: "TooManyUIDsPerMechanism",
         126: "VotingPowerTrackingNotEnabled",
         127: "InvalidVotingPowerEmaAlpha",
         128: "Deprecated",
@@ -484,7 +480,6 @@ _ERRORS: Final = errors(
         132: "ColdkeySwapAnnounced",
         133: "ColdkeySwapDisputed",
         134: "ColdkeySwapClearTooEarly",
-        135: "DisabledTemporarily",
         136: "RegistrationPriceLimitExceeded",
         137: "LockHotkeyMismatch",
         138: "InsufficientStakeForLock",

@@ -4,6 +4,7 @@ import pytest
 
 from mycelia.pallets.subtensor.hyperparameters.admin import AdminUtils, SetParameters
 from mycelia.pallets.subtensor.hyperparameters.parameter import (
+    UNLIMITED,
     Bounds,
     GlobalParameter,
     Parameter,
@@ -77,7 +78,10 @@ def test_strangers_change_nothing(row, world):
 OWNED = [row for row in ROWS if row.admin.owner]
 
 
-@pytest.mark.parametrize("row", OWNED, ids=lambda row: row.attribute)
+LIMITED = [row for row in OWNED if row.admin.owner != UNLIMITED]
+
+
+@pytest.mark.parametrize("row", LIMITED, ids=lambda row: row.attribute)
 def test_owners_wait_between_two_changes(row, bare):
     bare.admin("network_rate_limit", rate_limit=0)
     assert bare.call("//Bob", "register_network", hotkey=bare.address("//Bob_hk")).succeeded
@@ -85,7 +89,26 @@ def test_owners_wait_between_two_changes(row, bare):
     assert first.error is None
     assert set_call(row, bare, "//Bob", value_of(row)).error == "TxRateLimitExceeded"
     bare.pallets.network.owner_hyperparam_rate_limit = 0
+    bare.pallets.network.weights_version_key_rate_limit = 0
     assert set_call(row, bare, "//Bob", value_of(row)).error is None
+
+
+@pytest.mark.parametrize("row", [row for row in OWNED if row not in LIMITED])
+def test_some_parameters_owners_change_at_will(row, bare):
+    bare.call("//Bob", "register_network", hotkey=bare.address("//Bob_hk"))
+    for _ in range(2):
+        assert set_call(row, bare, "//Bob", value_of(row)).error is None
+
+
+def test_root_does_not_wait(world):
+    for _ in range(2):
+        assert world.admin("rho", netuid=1, rho=3).error is None
+
+
+def test_childkey_takes_lie_between_the_network_s(world):
+    name = "min_childkey_take_per_subnet"
+    assert world.admin(name, netuid=1, take=11_796).error is None
+    assert world.admin(name, netuid=1, take=11_797).error == "InvalidValue"
 
 
 @pytest.mark.parametrize("row", OWNED, ids=lambda row: row.attribute)

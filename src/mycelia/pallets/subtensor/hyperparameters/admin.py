@@ -1,6 +1,6 @@
 """AdminUtils: the calls that change parameters. Most follow from the tables; a few have rules of their own.
 
-Who may call: root always; the owner of the subnet where the row names a rate limit for it. Owners wait
+Who may call: root always; the owner of the subnet where the row names a rate limit for it. Owners mostly wait
 `OwnerHyperparamRateLimit` epochs between two changes of one parameter, and nobody changes a frozen parameter within
 `AdminFreezeWindow` blocks of the subnet's epoch.
 
@@ -24,6 +24,8 @@ from mycelia.pallets.subtensor.errors import (
 )
 from mycelia.pallets.subtensor.hyperparameters import errors
 from mycelia.pallets.subtensor.hyperparameters.parameter import (
+    UNLIMITED,
+    VERSION_KEY,
     Admin,
     Bounds,
     GlobalParameter,
@@ -37,10 +39,14 @@ from mycelia.pallets.subtensor.hyperparameters.table import (
     TempoSet,
 )
 from mycelia.pallets.subtensor.registration.neurons import Neurons
-from mycelia.pallets.subtensor.subnets.limits import RateLimits
+from mycelia.pallets.subtensor.subnets.limits import (
+    SET_TEMPO,
+    SET_WEIGHTS_VERSION_KEY,
+    RateLimits,
+)
 from mycelia.pallets.subtensor.subnets.pallet import Subnets
 from mycelia.pallets.subtensor.types import OwnerHyperparamUpdate, parameter_id
-from mycelia.primitives import NetUid
+from mycelia.primitives import AccountId, NetUid
 
 SET: Final = cost(260_000_000, 4_400)
 ALPHA_LOW_LEAST_U16: Final = 1_638
@@ -64,12 +70,12 @@ class Authority:
         self.neurons = neurons
         self.limits, self.schedule = limits, schedule
 
-    def owner_or_root(self, origin: Origin, netuid: NetUid) -> bool:
-        """Whether the owner calls (root does otherwise); `BadOrigin` for anybody else."""
+    def owner_or_root(self, origin: Origin, netuid: NetUid) -> AccountId | None:
+        """The owner, if it calls; None for root; `BadOrigin` for anybody else."""
         if origin.is_root:
-            return False
+            return None
         ensure(origin.signed() == self.subnets.owner_of(netuid), BadOrigin)
-        return True
+        return origin.signed()
 
     def check_window(self, netuid: NetUid) -> None:
         """Refuse changes shortly before the subnet's epoch."""
@@ -79,37 +85,66 @@ class Authority:
             AdminActionProhibitedDuringWeightsWindow,
         )
 
-    def owner_key(self, netuid: NetUid, row: str) -> OwnerHyperparamUpdate:
-        return OwnerHyperparamUpdate(netuid, parameter_id(row))
+    def check_owner_limit(self, owner: AccountId | None, netuid: NetUid, row: str) -> None:
+        """`TxRateLimitExceeded` where the owner changed the parameter too recently. Root never waits."""
+        if owner is None or row == UNLIMITED:
+            return
+        tempo = self.parameters.tempo[netuid]
+        if row == VERSION_KEY:
+            limit = tempo * self.network.weights_version_key_rate_limit
+            passes = self.limits.owner_passes(owner, netuid, SET_WEIGHTS_VERSION_KEY, limit)
+        else:
+            limit = tempo * self.network.owner_hyperparam_rate_limit
+            passes = self.limits.passes(OwnerHyperparamUpdate(netuid, parameter_id(row)), limit)
+        ensure(passes, TxRateLimitExceeded)
 
-    def check_owner_limit(self, netuid: NetUid, row: str) -> None:
-        limit = self.parameters.tempo[netuid] * self.network.owner_hyperparam_rate_limit
-        ensure(self.limits.passes(self.owner_key(netuid, row), limit), TxRateLimitExceeded)
+    def mark_owner(self, owner: AccountId | None, netuid: NetUid, row: str) -> None:
+        """Remember that the owner changed the parameter now."""
+        if owner is None or row == UNLIMITED:
+            return
+        if row == VERSION_KEY:
+            self.limits.mark_owner(owner, netuid, SET_WEIGHTS_VERSION_KEY)
+        else:
+            self.limits.mark(OwnerHyperparamUpdate(netuid, parameter_id(row)))
+
+    def begin_owner_action(
+        self, origin: Origin, netuid: NetUid, what: U16, limit_blocks: int
+    ) -> AccountId | None:
+        """Check who acts on a subnet, how often and when; the owner, if it does. Root never waits."""
+        owner = self.owner_or_root(origin, netuid)
+        if owner is not None:
+            passes = self.limits.owner_passes(owner, netuid, what, limit_blocks)
+            ensure(passes, TxRateLimitExceeded)
+        self.check_window(netuid)
+        return owner
+
+    def end_owner_action(self, owner: AccountId | None, netuid: NetUid, what: U16) -> None:
+        """Remember what the owner did."""
+        if owner is not None:
+            self.limits.mark_owner(owner, netuid, what)
 
     def set_parameter(
         self, origin: Origin, netuid: NetUid, row: Parameter[Any], admin: Admin, value: Any
     ) -> None:
         """Check and change one parameter of a subnet."""
         # CHECK
-        by_owner = False
+        owner = None
         if admin.owner:
-            by_owner = self.owner_or_root(origin, netuid)
-            if by_owner:
-                self.check_owner_limit(netuid, admin.owner)
+            owner = self.owner_or_root(origin, netuid)
+            self.check_owner_limit(owner, netuid, admin.owner)
         else:
             origin.root()
         if admin.frozen:
             self.check_window(netuid)
         ensure(self.subnets.exists(netuid), errors.SubnetDoesNotExist)
         ensure(not (admin.not_on_root and netuid == 0), errors.NotPermittedOnRootSubnet)
-        for bounds in (admin.bounds, *((admin.owner_bounds,) if by_owner else ())):
+        for bounds in (admin.bounds, *((admin.owner_bounds,) if owner else ())):
             ensure(bounds == Bounds() or bounds.hold(value), bounds.error)
         if check := CHECKS.get(row.attribute):
             check(self, netuid, value)
         # CHANGE
         self.parameters.handles[row.attribute][netuid] = value
-        if by_owner:
-            self.limits.mark(self.owner_key(netuid, admin.owner))
+        self.mark_owner(owner, netuid, admin.owner)
         # TELL
         if admin.event:
             self.parameters.deposit(admin.event(netuid, value))
@@ -152,12 +187,19 @@ def _check_max_burn(authority: Authority, netuid: NetUid, value: int) -> None:
     ensure(value > authority.parameters.min_burn[netuid], errors.ValueNotInBounds)
 
 
+def _check_childkey_take(authority: Authority, netuid: NetUid, value: int) -> None:
+    del netuid
+    low, high = authority.network.min_childkey_take, authority.network.max_childkey_take
+    ensure(low <= value <= high, errors.InvalidValue)
+
+
 CHECKS: Final[dict[str, Check]] = {
     "max_allowed_uids": _check_max_uids,
     "min_allowed_uids": _check_min_uids,
     "max_allowed_validators": _check_validators,
     "min_burn": _check_min_burn,
     "max_burn": _check_max_burn,
+    "min_childkey_take_per_subnet": _check_childkey_take,
 }
 """Rules that compare a parameter with another or with the subnet, by the row's attribute."""
 
@@ -191,7 +233,7 @@ def _declared(row: Parameter[Any] | GlobalParameter[Any], admin: Admin) -> tuple
 
 def _failures(attribute: str, admin: Admin) -> tuple[Any, ...]:
     fails: list[Any] = [errors.SubnetDoesNotExist]
-    if admin.owner:
+    if admin.owner and admin.owner != UNLIMITED:
         fails.append(TxRateLimitExceeded)
     if admin.frozen:
         fails.append(AdminActionProhibitedDuringWeightsWindow)
@@ -214,6 +256,7 @@ _CHECKED: Final[dict[str, tuple[Any, ...]]] = {
     "max_allowed_validators": (errors.MaxValidatorsLargerThanMaxUIds,),
     "min_burn": (errors.ValueNotInBounds,),
     "max_burn": (errors.ValueNotInBounds,),
+    "min_childkey_take_per_subnet": (errors.InvalidValue,),
 }
 
 
@@ -265,18 +308,13 @@ class AdminUtils(Pallet, name="AdminUtils"):
     def sudo_set_tempo(self, origin: Origin, netuid: NetUid, tempo: U16) -> None:
         """Change the blocks between two epochs and start counting anew. Root, or the owner within 360 to 50400."""
         # CHECK
-        by_owner = self.authority.owner_or_root(origin, netuid)
-        if by_owner:
-            key = self.authority.owner_key(netuid, "TriggerEpoch")
-            ensure(self.authority.limits.passes(key, MIN_TEMPO), TxRateLimitExceeded)
-        self.authority.check_window(netuid)
+        owner = self.authority.begin_owner_action(origin, netuid, SET_TEMPO, MIN_TEMPO)
         ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
-        ensure(not by_owner or MIN_TEMPO <= tempo <= MAX_TEMPO, errors.ValueNotInBounds)
+        ensure(owner is None or MIN_TEMPO <= tempo <= MAX_TEMPO, errors.ValueNotInBounds)
         # CHANGE
         self.authority.parameters.tempo[netuid] = tempo
         self.authority.schedule.restart(netuid)
-        if by_owner:
-            self.authority.limits.mark(key)
+        self.authority.end_owner_action(owner, netuid, SET_TEMPO)
         # TELL
         self.authority.parameters.deposit(TempoSet(netuid, tempo))
 
@@ -295,16 +333,14 @@ class AdminUtils(Pallet, name="AdminUtils"):
     ) -> None:
         """Change the slowest and the fastest bond speed of liquid alpha. Root or owner."""
         # CHECK
-        by_owner = self.authority.owner_or_root(origin, netuid)
-        if by_owner:
-            self.authority.check_owner_limit(netuid, "AlphaValues")
+        owner = self.authority.owner_or_root(origin, netuid)
+        self.authority.check_owner_limit(owner, netuid, "AlphaValues")
         self.authority.check_window(netuid)
         ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
         ensure(ALPHA_LOW_LEAST_U16 <= alpha_low <= alpha_high, errors.InvalidValue)
         # CHANGE
         self.authority.parameters.alpha_values[netuid] = (alpha_low, alpha_high)
-        if by_owner:
-            self.authority.limits.mark(self.authority.owner_key(netuid, "AlphaValues"))
+        self.authority.mark_owner(owner, netuid, "AlphaValues")
 
     @call(index=20, weight=SET, fails=(errors.POWRegistrationDisabled,))
     def sudo_set_network_pow_registration_allowed(

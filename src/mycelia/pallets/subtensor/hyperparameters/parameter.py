@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from mycelia.frame import Error, Event, Hasher, Identity, Map, Value
 from mycelia.pallets.subtensor.hyperparameters.errors import ValueNotInBounds
@@ -41,12 +41,19 @@ class Bounds:
         return above and (self.high is None or value <= self.high)
 
 
+UNLIMITED: Final = "unlimited"
+"""As `owner`: the owner may change it as often as it likes."""
+VERSION_KEY: Final = "version key"
+"""As `owner`: the owner waits `WeightsVersionKeyRateLimit` epochs."""
+
+
 @dataclass(frozen=True)
 class Admin:
     """How a parameter is changed.
 
     `index` and `call` are the call's in AdminUtils, `argument` the name of its value. `owner` is
-    the name under which the owner's changes are rate limited; without it only root may call.
+    the name under which the owner's changes are rate limited, `UNLIMITED` or `VERSION_KEY`; without it only
+    root may call.
     `frozen` refuses changes shortly before an epoch.
     """
 

@@ -18,6 +18,8 @@ from mycelia.pallets.subtensor.hyperparameters.errors import (
     NegativeSigmoidSteepness,
 )
 from mycelia.pallets.subtensor.hyperparameters.parameter import (
+    UNLIMITED,
+    VERSION_KEY,
     Admin,
     Bounds,
     GlobalParameter,
@@ -173,7 +175,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         default=U64(0),
         doc="Least version a validator must state; 0 accepts all.",
         shown="weights_version",
-        admin=Admin(6, told("WeightsVersionKeySet", 32, U64), owner="Unknown"),
+        admin=Admin(6, told("WeightsVersionKeySet", 32, U64), owner=VERSION_KEY),
     )
     commit_reveal_weights_enabled = Parameter(
         bool,
@@ -255,6 +257,8 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
             19,
             told("RegistrationAllowed", 50, bool),
             argument="registration_allowed",
+            # The client SDK lets owners set it; on the chain read above only root may.
+            owner=UNLIMITED,
             frozen=False,
         ),
     )
@@ -385,7 +389,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         default=True,
         doc="Whether the owner gets a cut of the alpha emission.",
         shown="owner_cut_enabled",
-        admin=Admin(92, argument="enabled", owner="Unknown"),
+        admin=Admin(92, argument="enabled", owner=UNLIMITED),
     )
     owner_cut_auto_lock_enabled = Parameter(
         bool,
@@ -398,6 +402,12 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         default=U16(0),
         doc="Least take of childkeys on the subnet; shown, not used.",
         shown="min_childkey_take",
+        admin=Admin(
+            93,
+            told("MinChildKeyTakePerSubnetSet", 46, U16),
+            argument="take",
+            owner="MinChildkeyTake",
+        ),
     )
     mechanism_count_current = Parameter(
         U8, default=U8(1), doc="Mechanisms the subnet runs side by side.", hasher=Twox64Concat

@@ -101,6 +101,16 @@ class Neurons(Pallet, name="SubtensorModule"):
         self._seat(netuid, uid, hotkey)
         return former
 
+    def keep(self, netuid: NetUid, kept: list[int]) -> list[AccountId]:
+        """Close the gaps between the slots that are kept, ascending; the hotkeys that lose theirs."""
+        hotkeys, since = self.hotkeys(netuid), self.registered_at(netuid)
+        lost = [hotkey for uid, hotkey in enumerate(hotkeys) if uid not in kept]
+        self.remove_subnet(netuid)
+        for uid in kept:
+            at = self.append(netuid, hotkeys[uid])
+            self.block_at_registration[netuid, at] = U64(since[uid])
+        return lost
+
     def remove_subnet(self, netuid: NetUid) -> None:
         """Empty all slots."""
         for hotkey in self.hotkeys(netuid):

@@ -267,7 +267,7 @@ class Registration(Pallet, name="SubtensorModule"):
         self.results.clear_neuron(netuid, uid, self.clock.now())
 
     def _uid_to_prune(self, netuid: NetUid) -> Uid | None:
-        kept = self._immortal(netuid)
+        kept = self.immortal(netuid)
         emissions = self.results.emission[netuid]
         candidates = (
             Candidate(
@@ -281,7 +281,7 @@ class Registration(Pallet, name="SubtensorModule"):
         )
         return uid_to_prune(candidates, self.subnets.parameters.min_non_immune_uids[netuid])
 
-    def _immortal(self, netuid: NetUid) -> tuple[Uid, ...]:
+    def immortal(self, netuid: NetUid) -> tuple[Uid, ...]:
         """The owner's slots that are never given away: its hotkey's first, then its oldest others.
 
         Source: `registration.rs::get_immune_owner_tuples`.
