@@ -20,7 +20,12 @@ from mycelia.pallets.subtensor.epoch import (
     pairs_of,
 )
 from mycelia.pallets.subtensor.epoch.alpha import exponential, liquid_alpha, speeds_of
-from mycelia.pallets.subtensor.epoch.bonds import bonds_alpha, liquid_average, moving_average
+from mycelia.pallets.subtensor.epoch.bonds import (
+    bonds_alpha,
+    liquid_alphas,
+    liquid_average,
+    moving_average,
+)
 from mycelia.primitives.fixed import ONE_Q32, q32_of_u16_share
 from tests.vectors.epoch_subnet import Kernel, Subnet
 
@@ -166,7 +171,8 @@ def test_one_speed_for_all_is_the_plain_average() -> None:
     consensus = [round(share * ONE_Q32) for share in case["consensus"]]
     alpha = case["alpha_u16"]
     speeds = speeds_of(EpochParameters(alpha_low_u16=alpha, alpha_high_u16=alpha))
-    liquid = liquid_average(weights, bonds, consensus, speeds, absent_decay=True)
+    alphas = liquid_alphas(weights, bonds, consensus, speeds, absent_decay=True)
+    liquid = liquid_average(weights, bonds, alphas)
     plain = moving_average(weights, bonds, bonds_alpha(900_000))
     for liquid_row, plain_row in zip(liquid, plain, strict=True):
         assert liquid_row.keys() == plain_row.keys()

@@ -53,14 +53,19 @@ from mycelia.primitives.fixed import (
 class BondSteps:
     """From the bonds of the last epoch to dividends, in order. Matrices are validators by miners.
 
-    `held` are the stored bonds as shares, `averaged` those of this epoch, `pay` what each of them
-    earns, `earned` its sum with the validator's stake where that is still to count, `dividends` the
-    same as shares of all, and `stored` what the next epoch will find, before it is cut to 16 bits.
+    `held` are the stored bonds as shares, `bought` what they move to, `alphas` how fast each does,
+    one number if all do alike, and `averaged` the bonds of this epoch. `owned` are these as they
+    count for pay, `rates` what a whole one of them on each miner pays, `earned` the sum of it with
+    the validator's stake where that is still to count, and `dividends` the same as shares of all.
+    `stored` is what the next epoch will find, before it is cut to 16 bits.
     """
 
     held: Matrix
+    bought: Matrix
+    alphas: Matrix | int
     averaged: Matrix
-    pay: Matrix
+    owned: Matrix
+    rates: Vector
     earned: Vector
     dividends: Vector
     stored: Matrix
@@ -78,13 +83,26 @@ def bonds_and_dividends(
     held = [
         {j: (bond << 32) // U16_MAX for j, bond in row.items()} for row in admitted_bonds(epoch)
     ]
-    averaged = averaged_weights(epoch, backed, held, consensus)
+    alphas = bonds_alphas(epoch, backed, held, consensus)
+    averaged = average(backed, held, alphas)
     if epoch.rules.stake_weighted_columns:
-        pay = rows_times(averaged, bond_prices(averaged, active_stake, incentive))
+        owned, rates = averaged, bond_prices(averaged, active_stake, incentive)
     else:
-        pay = rows_times(columns_normalized(averaged), incentive)
-    earned = [mul_q32(sum(row.values()), active_stake[i]) for i, row in enumerate(pay)]
-    return BondSteps(held, averaged, pay, earned, normalized(earned), stored=averaged)
+        owned, rates = columns_normalized(averaged), incentive
+    earned = [
+        mul_q32(pay, stake) for pay, stake in zip(paid(owned, rates), active_stake, strict=True)
+    ]
+    return BondSteps(
+        held=held,
+        bought=backed,
+        alphas=alphas,
+        averaged=averaged,
+        owned=owned,
+        rates=rates,
+        earned=earned,
+        dividends=normalized(earned),
+        stored=averaged,
+    )
 
 
 def yuma2_bonds(
@@ -99,11 +117,20 @@ def yuma2_bonds(
         [{j: bond << 32 for j, bond in row.items()} for row in admitted_bonds(epoch)]
     )
     alpha = bonds_alpha(epoch.parameters.bonds_moving_average_ppm)
-    averaged = columns_normalized(moving_average(purchased, held, alpha))
-    pay = rows_times(averaged, incentive)
-    earned = [sum(row.values()) for row in pay]
-    stored = columns_upscaled(averaged)
-    return BondSteps(held, averaged, pay, earned, normalized(earned), stored)
+    averaged = moving_average(purchased, held, alpha)
+    owned = columns_normalized(averaged)
+    earned = paid(owned, incentive)
+    return BondSteps(
+        held=held,
+        bought=purchased,
+        alphas=alpha,
+        averaged=averaged,
+        owned=owned,
+        rates=incentive,
+        earned=earned,
+        dividends=normalized(earned),
+        stored=columns_upscaled(owned),
+    )
 
 
 def admitted_bonds(epoch: EpochInput) -> Matrix:
@@ -148,8 +175,10 @@ def bonds_alpha(moving_average_ppm: int) -> int:
     return sub_q32(ONE_Q32, memory)
 
 
-def averaged_weights(epoch: EpochInput, backed: Matrix, held: Matrix, consensus: Vector) -> Matrix:
-    """E: the held bonds moved toward the weights, all at one speed or each at its own.
+def bonds_alphas(
+    epoch: EpochInput, backed: Matrix, held: Matrix, consensus: Vector
+) -> Matrix | int:
+    """How fast bonds move toward weights: each at its own speed under liquid alpha, else all alike.
 
     Without any consensus there is nothing to be bold against, and the one speed applies.
 
@@ -158,8 +187,18 @@ def averaged_weights(epoch: EpochInput, backed: Matrix, held: Matrix, consensus:
     parameters = epoch.parameters
     if parameters.liquid_alpha and any(consensus):
         decay = epoch.rules.absent_entries_decay
-        return liquid_average(backed, held, consensus, speeds_of(parameters), absent_decay=decay)
-    return moving_average(backed, held, bonds_alpha(parameters.bonds_moving_average_ppm))
+        return liquid_alphas(backed, held, consensus, speeds_of(parameters), absent_decay=decay)
+    return bonds_alpha(parameters.bonds_moving_average_ppm)
+
+
+def average(new: Matrix, old: Matrix, alphas: Matrix | int) -> Matrix:
+    """E_ij = alpha W_ij + (1 - alpha) B_ij, at one speed or at many.
+
+    Source: epoch/run_epoch.rs::compute_bonds_sparse
+    """
+    if isinstance(alphas, int):
+        return moving_average(new, old, alphas)
+    return liquid_average(new, old, alphas)
 
 
 def moving_average(new: Matrix, old: Matrix, alpha: int) -> Matrix:
@@ -177,26 +216,41 @@ def moving_average(new: Matrix, old: Matrix, alpha: int) -> Matrix:
     return averaged
 
 
-def liquid_average(
+def liquid_alphas(
     new: Matrix, old: Matrix, consensus: Vector, speeds: Speeds, *, absent_decay: bool
 ) -> Matrix:
-    """As `moving_average`, with a speed for each bond, and one at most.
+    """The speed of each bond that will stay.
 
     Where absent entries do not decay, only what `new` names stays, and the speeds are found by
     readers that never turn back.
 
-    Source: epoch/run_epoch.rs::compute_liquid_alpha_values_sparse; epoch/math.rs::
-    mat_ema_alpha_sparse, and mat_ema_alpha where absent entries decay
+    Source: epoch/run_epoch.rs::compute_liquid_alpha_values_sparse, and compute_liquid_alpha_values
+    where absent entries decay
     """
-    averaged: Matrix = []
+    alphas: Matrix = []
     for new_row, old_row in zip(new, old, strict=True):
         if absent_decay:
             columns, weights, bonds = sorted(new_row | old_row), new_row, old_row
         else:
             columns, weights, bonds = list(new_row), forward_only(new_row), forward_only(old_row)
+        alphas.append(
+            {
+                j: liquid_alpha(consensus[j], weights.get(j, 0), bonds.get(j, 0), speeds)
+                for j in columns
+            }
+        )
+    return alphas
+
+
+def liquid_average(new: Matrix, old: Matrix, alphas: Matrix) -> Matrix:
+    """As `moving_average`, with a speed for each bond that stays, and one at most.
+
+    Source: epoch/math.rs::mat_ema_alpha_sparse, and mat_ema_alpha where absent entries decay
+    """
+    averaged: Matrix = []
+    for new_row, old_row, speeds in zip(new, old, alphas, strict=True):
         row = {}
-        for j in columns:
-            alpha = liquid_alpha(consensus[j], weights.get(j, 0), bonds.get(j, 0), speeds)
+        for j, alpha in speeds.items():
             kept = mul_q32(sub_q32(ONE_Q32, alpha), old_row.get(j, 0))
             row[j] = min(ONE_Q32, kept + mul_q32(alpha, new_row.get(j, 0)))
         averaged.append({j: bond for j, bond in row.items() if bond > 0})
@@ -239,9 +293,9 @@ def bond_prices(bonds: Matrix, stake: Vector, incentive: Vector) -> Vector:
     ]
 
 
-def rows_times(matrix: Matrix, vector: Vector) -> Matrix:
-    """M_ij v_j, each rounded down.
+def paid(owned: Matrix, rates: Vector) -> Vector:
+    """The sums over j of N_ij I_j, each product rounded down: what all that i owns pays.
 
-    Source: epoch/math.rs::mat_vec_mul_sparse
+    Source: epoch/math.rs::matmul_transpose_sparse, mat_vec_mul_sparse
     """
-    return [{j: mul_q32(value, vector[j]) for j, value in row.items()} for row in matrix]
+    return [sum(mul_q32(share, rates[j]) for j, share in row.items()) for row in owned]

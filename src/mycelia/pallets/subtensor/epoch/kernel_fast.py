@@ -310,8 +310,8 @@ def stored_rows(
         if permits[uid]:
             columns = None if order is None else order.columns[order.rows == row]
             columns, values = said.layout.row(bonds, row, columns)
-            bonds_u16 = values * np.uint64(U16_MAX) >> SHIFT
-            stored[uid] = np.stack((columns, bonds_u16), axis=1).astype(kind)
+            stored[uid] = kept = np.empty((len(columns), 2), dtype=kind)
+            kept[:, 0], kept[:, 1] = columns, values * np.uint64(U16_MAX) >> SHIFT
     return stored
 
 

@@ -42,6 +42,8 @@ class Named:
 
     def in_order(self) -> Named:
         """The same in the order of rows, then columns."""
+        if bool((np.diff(self.rows * (self.columns.max(initial=0) + 1) + self.columns) > 0).all()):
+            return self
         order = np.lexsort((self.columns, self.rows))
         return Named(self.rows[order], self.columns[order], self.values[order])
 
@@ -130,7 +132,8 @@ class Entries:
 
     def __init__(self, rows: int, n: int, *sources: Named) -> None:
         self.shape = (rows, n)
-        self.keys = np.unique(np.concatenate([self._keys(source) for source in sources]))
+        keys = np.sort(np.concatenate([self._keys(source) for source in sources]))
+        self.keys = keys[np.diff(keys, prepend=-1) > 0]
         self.rows, self.columns = np.divmod(self.keys, n)
         self.starts = np.searchsorted(self.rows, np.arange(rows + 1))
 
