@@ -1,5 +1,6 @@
 # make up     a network on this machine     make check  format, lint, types, contracts, spelling
-# make test   every test                    make bench  the figures
+# make test   every test but the next       make bench  the figures
+# make test-compat  unmodified clients: SDK 11 and 10, btcli, @polkadot/api (with Node.js)
 # Needs python3 (3.11 or newer), make and a package index; everything lands in .venv.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format record bench lock clean
+.PHONY: help up test test-compat check format record bench lock clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -23,8 +24,28 @@ ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 else
 	$(BIN)/python -m pytest tests/unit $(ARGS)
-	$(BIN)/python -m pytest tests --ignore=tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/unit --ignore=tests/compat $(ARGS)
 endif
+
+# Unmodified clients, each line in an environment of its own. Without Node.js the last is skipped, loudly.
+COMPAT := build/compat
+test-compat: $(VENV)/.dev $(COMPAT)/.v10 $(COMPAT)/.polkadot
+	MYCELIA_COMPAT=$(COMPAT) $(BIN)/python -m pytest tests/compat $(ARGS)
+
+$(COMPAT)/.v10: requirements/compat-v10.txt
+	@echo "Installing the 10.x SDK into $(COMPAT)/v10 (once) ..."
+	rm -rf $(COMPAT)/v10 && $(PYTHON) -m venv $(COMPAT)/v10
+	$(COMPAT)/v10/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+$(COMPAT)/.polkadot: tests/compat/polkadot/package-lock.json
+	@mkdir -p $(COMPAT)/polkadot && cp tests/compat/polkadot/package*.json $(COMPAT)/polkadot
+	@if command -v npm >/dev/null; then \
+		echo "Installing @polkadot/api into $(COMPAT)/polkadot (once) ..."; \
+		npm ci --prefix $(COMPAT)/polkadot --no-audit --no-fund --ignore-scripts && touch $@; \
+	else \
+		echo "NOT TESTED: @polkadot/api, since this machine has no npm."; \
+	fi
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -69,6 +90,7 @@ lock:
 	build/lock/bin/pip install --quiet pip-tools
 	$(COMPILE) --build-deps-for editable --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in
+	$(COMPILE) --output-file requirements/compat-v10.txt requirements/compat-v10.in
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,174 @@
+"""A newcomer's tour with the unmodified `btcli` 11.3, by its real command line, against a live node.
+
+Each command is a process with a home folder of its own; what it did is checked by asking the chain again, over the RPC
+or with another command. The tests are one story, in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mycelia.testing.live import LiveNode
+
+pytestmark = pytest.mark.slow
+BTCLI = Path(sys.executable).with_name("btcli")
+COMMAND_S = 90
+ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+ALICE_SEED = "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a"
+
+
+class Newcomer:
+    """A person with a fresh home folder, a terminal, and the address of a node."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.netuid = 0
+        self.addresses: dict[str, str] = {}
+        self._home = home
+        self._env = {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "BT_NETWORK": url,
+            "BT_FALLBACK_ENDPOINTS": "none",
+            "BT_ARCHIVE_ENDPOINTS": "none",
+            "BITTENSOR_RUNTIME_CACHE_DIR": str(home / "cache"),
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
+        }
+
+    def types(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `btcli` with these words; nothing is typed after that."""
+        return subprocess.run(
+            [str(BTCLI), *words],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=self._home,
+            env=self._env,
+        )
+
+    def asks(self, *words: str) -> Any:
+        """The JSON answer of a command that must succeed."""
+        result = self.types(*words, "--json")
+        assert result.returncode == 0, (words, result.stdout, result.stderr)
+        return json.loads(result.stdout)
+
+    def does(self, *words: str) -> Any:
+        """As `asks`, of a command that changes the chain."""
+        answer = self.asks(*words, "--yes")
+        assert answer["success"], answer
+        return answer
+
+    def free(self, wallet: str) -> float:
+        """Free TAO of a wallet."""
+        return float(self.asks("wallet", "balance", "-w", wallet)["free_tao"])
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
+    if not BTCLI.exists():
+        pytest.fail(f"{BTCLI} is missing: it comes with bittensor, a dependency")
+    with LiveNode(tmp_path_factory.mktemp("node")) as node:
+        yield Newcomer(tmp_path_factory.mktemp("home"), node.url)
+
+
+def test_wallets_are_made_in_the_home_folder(newcomer: Newcomer) -> None:
+    made = newcomer.asks("wallet", "create", "-w", "new", "-H", "hot", "--no-password")
+    newcomer.addresses["new"] = made["coldkey_ss58"]
+    assert len(made["coldkey_mnemonic"].split()) == 12
+    rich = newcomer.asks(
+        "wallet", "regen-coldkey", "-w", "alice", "--seed", ALICE_SEED, "--no-password"
+    )
+    assert rich["ss58"] == ALICE
+    newcomer.asks("wallet", "new-hotkey", "-w", "alice", "-H", "hot")
+    shown = newcomer.asks("wallet", "show", "-w", "alice", "-H", "hot")
+    newcomer.addresses["alice_hot"] = shown["hotkey_ss58"]
+    listed = json.dumps(newcomer.asks("wallet", "list"))
+    assert made["coldkey_ss58"] in listed
+    assert ALICE in listed
+
+
+def test_balances_and_a_transfer(newcomer: Newcomer) -> None:
+    assert newcomer.free("new") == 0
+    before = newcomer.free("alice")
+    dest = newcomer.addresses["new"]
+    sent = newcomer.does("wallet", "transfer", "-w", "alice", "--dest", dest, "--amount", "250")
+    assert newcomer.free("new") == 250
+    assert before - newcomer.free("alice") == pytest.approx(250 + sent["fee_tao"], abs=1e-8)
+    assert newcomer.asks("query", "existential-deposit") == "τ0.000000500"
+
+
+def test_a_dry_run_changes_nothing(newcomer: Newcomer) -> None:
+    dest = newcomer.addresses["new"]
+    newcomer.asks("wallet", "transfer", "-w", "alice", "--dest", dest, "--amount", "9", "--dry-run")
+    assert newcomer.free("new") == 250
+
+
+def test_a_subnet_is_created_at_its_price(newcomer: Newcomer) -> None:
+    price = newcomer.asks("subnets", "create-cost")["tao"]
+    before = newcomer.free("alice")
+    made = newcomer.does("subnets", "create", "-w", "alice", "-H", "hot")
+    newcomer.netuid = made["data"]["netuid"]
+    spent = before - newcomer.free("alice") - made["fee_tao"]
+    assert 0.9 * price <= spent <= price
+    shown = newcomer.asks("subnets", "show", str(newcomer.netuid))
+    assert (shown["owner_coldkey"], shown["neurons"]) == (ALICE, 1)
+    assert newcomer.netuid in [row["netuid"] for row in newcomer.asks("subnets", "list")]
+    table = newcomer.types("subnets", "list")
+    assert table.returncode == 0
+    assert "0 (root)" in table.stdout
+
+
+def test_a_subnet_is_started_and_configured_by_its_owner(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    newcomer.does("tx", "start-call", "--netuid", netuid, "-w", "alice")
+    parameters = newcomer.asks("subnets", "hyperparameters", netuid)
+    assert parameters["max_allowed_uids"] == 256
+    newcomer.does(
+        *("tx", "set-hyperparameter", "--netuid", netuid, "-w", "alice"),
+        *("--name", "min_allowed_weights", "--value", "3"),
+    )
+    changed = newcomer.asks("subnets", "hyperparameters", netuid)
+    assert changed["min_allowed_weights"] == 3
+
+
+def test_stake_is_added_and_listed(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    before = newcomer.free("alice")
+    newcomer.does(
+        *("stake", "add", "--netuid", netuid, "-w", "alice", "-H", "hot"),
+        *("--amount", "10", "--no-mev-shield"),
+    )
+    assert before - newcomer.free("alice") == pytest.approx(10, abs=0.1)
+    rows = newcomer.asks("stake", "list", "-w", "alice")
+    assert [row for row in rows if row["netuid"] == newcomer.netuid]
+    graph = newcomer.asks("subnets", "metagraph", netuid)
+    assert newcomer.addresses["alice_hot"] in json.dumps(graph)
+
+
+def test_mistakes_are_told_in_words(newcomer: Newcomer) -> None:
+    refused = newcomer.types(
+        "tx", "start-call", "--netuid", "999", "-w", "alice", "--yes", "--json"
+    )
+    assert refused.returncode != 0
+    assert "SubnetNotExists" in refused.stdout + refused.stderr
+    poor = newcomer.types(
+        *("wallet", "transfer", "-w", "new", "--dest", ALICE, "--amount", "9999", "--yes", "--json")
+    )
+    assert poor.returncode != 0
+    assert "Traceback" not in poor.stdout + poor.stderr
+
+
+def test_an_identity_is_set_and_read(newcomer: Newcomer) -> None:
+    newcomer.does("wallet", "set-identity", "-w", "alice", "--name", "Alice of the forest")
+    found = newcomer.asks("wallet", "get-identity", "-w", "alice")
+    assert "Alice of the forest" in json.dumps(found)
