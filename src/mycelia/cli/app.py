@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mycelia.cli import author
 from mycelia.primitives.errors import AppError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 Endpoint = Annotated[str, typer.Option(help="WebSocket of a node.")]
 Wallets = Annotated[Path, typer.Option(help="Folder of wallets.")]
 Wallet = Annotated[str, typer.Option(help="Name of the wallet whose hotkey this process uses.")]
+Hotkey = Annotated[str, typer.Option(help="Name of the hotkey in the wallet.")]
 Log = Annotated[Path | None, typer.Option(help="File for events, one JSON object per line.")]
 Status = Annotated[Path | None, typer.Option(help="File for the newest state, as JSON.")]
 Models = Annotated[Path | None, typer.Option(help="Folder of models; the user's cache if absent.")]
@@ -29,6 +31,9 @@ Subnets = Annotated[list[str], typer.Option("--subnet", help="NAME=NETUID; may b
 
 _ENDPOINT = "ws://127.0.0.1:9944"
 _WALLETS = Path(".mycelia/wallets")
+_USER_WALLETS = Path("~/.bittensor/wallets")
+
+app.add_typer(author.app, name="subnet")
 
 
 @app.command()
@@ -73,14 +78,20 @@ def up(
 
 
 @app.command()
-def miner(
-    subnet: Annotated[str, typer.Argument(help="Name of the subnet.")],
-    variant: Annotated[str, typer.Argument(help="Which of the subnet's miners to run.")],
+def mine(
+    subnet: Annotated[str, typer.Argument(help="A subnet's file, or a built-in one's name.")],
     netuid: Annotated[int, typer.Option(help="The subnet's number on the chain.")],
     wallet: Wallet,
-    wallets: Wallets = _WALLETS,
+    variant: Annotated[
+        str | None, typer.Option("--miner", help="Which of its miners; the first, if not said.")
+    ] = None,
+    hotkey: Hotkey = "default",
+    wallets: Wallets = _USER_WALLETS,
     endpoint: Endpoint = _ENDPOINT,
-    host: Annotated[str, typer.Option(help="Address to serve on and to publish.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    public_host: Annotated[
+        str | None, typer.Option(help="Address to publish, if it is another one.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 0,
     gateway: Annotated[
         list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")
@@ -89,18 +100,25 @@ def miner(
     status: Status = None,
     models: Models = None,
 ) -> None:
-    """Serve a subnet's work to its validators."""
-    from mycelia.cli.processes import Station, run_miner
+    """Serve a subnet's work, on any Bittensor-compatible chain on which the hotkey is registered."""
+    from mycelia.cli.processes import Serving, Station, run_miner
 
-    station = Station(wallet, endpoint, wallets, wallet, log, status, models)
-    run_miner(station, subnet, variant, netuid, (host, port), frozenset(gateway or ()))
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, talks=True)
+    serving = Serving(netuid, host, port, public_host, frozenset(gateway or ()))
+    run_miner(station, subnet, variant, serving)
 
 
 @app.command()
-def validator(
-    subnet: Subnets,
+def validate(
+    subnets: Annotated[
+        list[str], typer.Argument(help="A subnet's file or name; several as NAME=NETUID.")
+    ],
     wallet: Wallet,
-    wallets: Wallets = _WALLETS,
+    netuid: Annotated[
+        int | None, typer.Option(help="The subnet's number on the chain, if there is one subnet.")
+    ] = None,
+    hotkey: Hotkey = "default",
+    wallets: Wallets = _USER_WALLETS,
     endpoint: Endpoint = _ENDPOINT,
     ledger: Annotated[Path, typer.Option(help="SQLite file of samples.")] = Path("ledger.sqlite"),
     round_seconds: Annotated[float, typer.Option(help="Between two rounds of a subnet.")] = 5.0,
@@ -108,11 +126,12 @@ def validator(
     status: Status = None,
     models: Models = None,
 ) -> None:
-    """Judge the miners of one or more subnets and set their weights."""
+    """Judge the miners of subnets and set their weights, on any Bittensor-compatible chain."""
     from mycelia.cli.processes import Station, run_validator
 
-    station = Station(wallet, endpoint, wallets, wallet, log, status, models)
-    run_validator(station, netuids(subnet), ledger, round_seconds)
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, talks=True)
+    words = subnets if netuid is None else [f"{subnet}={netuid}" for subnet in subnets]
+    run_validator(station, netuids(words), ledger, round_seconds)
 
 
 @app.command()
@@ -135,10 +154,12 @@ def gateway(
 
 def netuids(words: list[str]) -> dict[str, int]:
     """Parse NAME=NETUID words. Raises AppError on any other form."""
-    pairs = [word.partition("=") for word in words]
+    pairs = [word.rpartition("=") for word in words]
     if any(not name or not number.isdigit() for name, _, number in pairs):
         raise AppError(
-            "bad_subnet", f"{' '.join(words)!r} is not a list of NAME=NETUID.", "Try text=1."
+            "bad_subnet",
+            f"{' '.join(words)!r} is not a list of NAME=NETUID.",
+            "Try text=1, or --netuid.",
         )
     return {name: int(number) for name, _, number in pairs}
 

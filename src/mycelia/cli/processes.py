@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mycelia.models import ModelStore
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.subnet import Spec
 from mycelia.primitives.errors import AppError
+
+if TYPE_CHECKING:
+    import bittensor
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,19 @@ class Station:
     log: Path | None = None
     status: Path | None = None
     models: Path | None = None
+    hotkey: str = "default"
+    talks: bool = False
+    """Events go to the terminal where no file is named."""
 
     def event_log(self) -> EventLog:
         """Where this process writes its events."""
-        return EventLog(self.log, self.name)
+        return EventLog(self.log, self.name, sys.stderr if self.talks else None)
+
+    def wallet_keys(self) -> bittensor.Wallet:
+        """The wallet, its hotkey unlocked. Raises WalletError."""
+        from mycelia.neuron.wallets import open_wallet
+
+        return open_wallet(self.wallets, self.wallet, self.hotkey)
 
     def status_file(self) -> StatusFile:
         """Where this process writes its newest state."""
@@ -52,44 +66,61 @@ def until_signalled(body: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def spec_of(registry: Mapping[str, Spec], name: str) -> Spec:
-    """The subnet `name`. Raises AppError with the names there are."""
+def spec_named(name: str) -> Spec:
+    """A subnet by its file or, built in, by its name. Raises AppError with the names there are."""
+    if name.endswith(".py"):
+        from mycelia.neuron.authoring import load_subnet
+
+        return load_subnet(Path(name))
+    from mycelia.subnets import REGISTRY
+
     try:
-        return registry[name]
+        return REGISTRY[name]
     except KeyError:
         raise AppError(
-            "unknown_subnet", f"There is no subnet {name}.", f"Known are: {', '.join(registry)}."
+            "unknown_subnet",
+            f"There is no subnet {name}.",
+            f"Name a file, or one of: {', '.join(REGISTRY)}.",
         ) from None
 
 
-def run_miner(
-    station: Station,
-    subnet: str,
-    variant: str,
-    netuid: int,
-    address: tuple[str, int],
-    gateways: frozenset[str],
-) -> None:
-    """Serve one variant of a subnet's miners."""
+@dataclass(frozen=True)
+class Serving:
+    """Where a miner listens, and for whom."""
+
+    netuid: int
+    host: str
+    port: int
+    public_host: str | None = None
+    gateways: frozenset[str] = frozenset()
+
+
+def run_miner(station: Station, subnet: str, variant: str | None, serving: Serving) -> None:
+    """Serve one variant of a subnet's miners, the first honest one if none is named."""
     # The SDK and the registry take a second to import: not before `mycelia --help` needs to.
     from mycelia.neuron.chain import Chain
     from mycelia.neuron.miner import MinerConfig, MinerProcess
-    from mycelia.neuron.wallets import open_wallet
-    from mycelia.subnets import REGISTRY
 
-    spec = spec_of(REGISTRY, subnet)
-    if variant not in spec.miners:
+    spec = spec_named(subnet)
+    chosen = variant or next(v.name for v in spec.miners.values() if v.honest)
+    if chosen not in spec.miners:
         raise AppError(
             "unknown_variant",
-            f"The subnet {subnet} has no miner {variant}.",
+            f"The subnet {subnet} has no miner {chosen}.",
             f"Known are: {', '.join(spec.miners)}.",
         )
-    wallet = open_wallet(station.wallets, station.wallet)
-    function = spec.miners[variant].make(station.store())
+    wallet = station.wallet_keys()
+    function = spec.miners[chosen].make(station.store())
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, wallet)
-        config = MinerConfig(netuid, *address, gateways=gateways)
+        config = MinerConfig(
+            serving.netuid,
+            serving.host,
+            serving.port,
+            public_host=serving.public_host,
+            gateways=serving.gateways,
+        )
         process = MinerProcess(
             spec.subnet,
             function,
@@ -110,19 +141,15 @@ def run_miner(
 def run_validator(
     station: Station, netuids: Mapping[str, int], ledger: Path, round_s: float
 ) -> None:
-    """Validate the given subnets, netuid by name."""
+    """Validate the given subnets, netuid by name or file."""
     from mycelia.neuron.chain import Chain
     from mycelia.neuron.ledger import Ledger
     from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
-    from mycelia.neuron.wallets import open_wallet
-    from mycelia.subnets import REGISTRY
     from mycelia.wire.client import WireClient
 
-    wallet = open_wallet(station.wallets, station.wallet)
+    wallet = station.wallet_keys()
     store = station.store()
-    seats = [
-        Seat(netuid, spec_of(REGISTRY, name).subnet(store)) for name, netuid in netuids.items()
-    ]
+    seats = [Seat(netuid, spec_named(name).subnet(store)) for name, netuid in netuids.items()]
     book = Ledger(ledger)
 
     async def body(stop: asyncio.Event) -> None:
@@ -151,12 +178,10 @@ def run_gateway(station: Station, netuids: Mapping[str, int], address: tuple[str
     """Offer the given subnets, netuid by name."""
     from mycelia.gateway import GatewayConfig, GatewayProcess
     from mycelia.neuron.chain import Chain
-    from mycelia.neuron.wallets import open_wallet
-    from mycelia.subnets import REGISTRY
     from mycelia.wire.client import WireClient
 
-    wallet = open_wallet(station.wallets, station.wallet)
-    specs = [spec_of(REGISTRY, name) for name in netuids]
+    wallet = station.wallet_keys()
+    specs = [spec_named(name) for name in netuids]
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, wallet)

@@ -54,7 +54,9 @@ def _executed(path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         where = [
-            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
+            f.lineno
+            for f in traceback.extract_tb(error.__traceback__)
+            if Path(f.filename).resolve() == path.resolve()
         ]
         line = getattr(error, "lineno", None) or (where[-1] if where else None)
         raise SubnetFileError(

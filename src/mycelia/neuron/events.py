@@ -16,34 +16,57 @@ _ROTATE_BYTES = 16 * 1024 * 1024
 
 
 class EventLog:
-    """Appends events of one process to a file; keeps one older file when it grows too long."""
+    """Appends events of one process to a file; keeps one older file when it grows too long.
 
-    def __init__(self, path: Path | None, process: str) -> None:
-        """With no path, events are dropped."""
+    A full disk loses events and nothing else: whoever reports must go on.
+    """
+
+    def __init__(self, path: Path | None, process: str, stream: IO[str] | None = None) -> None:
+        """With no path, events go to `stream`, and with neither they are dropped."""
         self._path = path
         self._process = process
-        self._file: IO[str] | None = None
+        self._stream = stream
+        self._file: IO[bytes] | None = None
+        self._torn = False
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = _opened(path)
 
     def emit(self, event: str, **fields: Any) -> None:
         """Write one event. Fields are plain JSON values; others are written as text."""
-        if not self._file or not self._path:
+        if not self._file and not self._stream:
             return
         line = {"at_ms": time.time_ns() // 1_000_000, "process": self._process, "event": event}
-        self._file.write(json.dumps(line | fields, default=str) + "\n")
-        self._file.flush()
-        if self._file.tell() > _ROTATE_BYTES:
-            self._file.close()
+        text = json.dumps(line | fields, default=str) + "\n"
+        with contextlib.suppress(OSError):
+            if self._file:
+                self._write(self._file, text.encode())
+            elif self._stream:
+                self._stream.write(text)
+                self._stream.flush()
+
+    def _write(self, file: IO[bytes], line: bytes) -> None:
+        whole = b"\n" + line if self._torn else line
+        try:
+            self._torn = file.write(whole) < len(whole)
+        except OSError:
+            self._torn = True
+            raise
+        if self._path and file.tell() > _ROTATE_BYTES:
             self._path.replace(self._path.with_suffix(".1.jsonl"))
-            self._file = self._path.open("a", encoding="utf-8")
+            self._file = _opened(self._path)
+            file.close()
 
     def close(self) -> None:
         """Close the file."""
         if self._file:
             self._file.close()
             self._file = None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    # Unbuffered: a line that the disk does not take is not tried again with the next one.
+    return path.open("ab", buffering=0)
 
 
 class StatusFile:

@@ -43,6 +43,8 @@ class MinerConfig:
     """Hotkeys of gateways to serve, ss58."""
     announce: bool = True
     """Publish the address on the chain."""
+    public_host: str | None = None
+    """What the chain is told, where it differs from `host`: behind a router, or on all interfaces."""
 
 
 def wire_limits(limits: Limits, batch: int = 1) -> WireLimits:
@@ -121,7 +123,7 @@ class MinerProcess:
         return graph.permitted() | self._config.gateways
 
     async def _announce(self, me: Neuron | None) -> None:
-        here = (self._config.host, self.port)
+        here = (self._config.public_host or self._config.host, self.port)
         if not self._config.announce or me is None or (me.host, me.port) == here:
             return
         await self._chain.serve_axon(self._config.netuid, *here)

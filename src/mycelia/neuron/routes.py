@@ -41,7 +41,7 @@ class Traffic:
 
 def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str, Handler]:
     """Handlers by path for one miner function of a subnet."""
-    work = _with_context(miner)
+    work = with_context(miner)
 
     def asked(inbound: Inbound) -> Request:
         try:
@@ -76,7 +76,7 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
             traffic.failed += not done
 
     served: dict[str, Handler] = {subnet.path(): whole}
-    if _streams(miner):
+    if streams(miner):
         served[subnet.stream_path()] = stream
     return served
 
@@ -93,7 +93,7 @@ async def _answer(subnet: type[Subnet], result: Any) -> Any:
     return await result
 
 
-def _with_context(miner: Miner) -> Callable[[Any, Context], Any]:
+def with_context(miner: Miner) -> Callable[[Any, Context], Any]:
     """The miner as a function of ask and context, whichever it takes."""
     role = role_of(miner)
     if role and role.batch:
@@ -103,7 +103,8 @@ def _with_context(miner: Miner) -> Callable[[Any, Context], Any]:
     return lambda ask, _context: miner(ask)
 
 
-def _streams(miner: Miner) -> bool:
+def streams(miner: Miner) -> bool:
+    """Whether a miner function yields pieces."""
     return inspect.isasyncgenfunction(miner) or inspect.isasyncgenfunction(
         getattr(miner, "__call__", None)  # noqa: B004 - an object whose call is a generator
     )

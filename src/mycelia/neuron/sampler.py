@@ -60,10 +60,17 @@ class Sampler:
     """Samples the miners of one subnet on behalf of one validator."""
 
     def __init__(
-        self, subnet: Subnet, caller: Caller, *, concurrency: int = 16, log: EventLog | None = None
+        self,
+        subnet: Subnet,
+        caller: Caller,
+        *,
+        concurrency: int = 16,
+        deadline_s: float | None = None,
+        log: EventLog | None = None,
     ) -> None:
-        """`concurrency` bounds the requests under way at once."""
+        """`concurrency` bounds the requests under way at once; a deadline replaces the subnet's."""
         self._subnet = subnet
+        self._deadline_s = deadline_s or subnet.limits.deadline_s
         self._caller = caller
         self._slots = asyncio.Semaphore(concurrency)
         # Models of a judge are rarely safe to share: one judgement at a time per subnet.
@@ -104,7 +111,7 @@ class Sampler:
         subnet = self._subnet
         endpoint = Endpoint(miner.hotkey, miner.host or "", miner.port)
         body = challenge.ask.model_dump_json().encode()
-        deadline_s = subnet.limits.deadline_s
+        deadline_s = self._deadline_s
         try:
             if not streamed:
                 outcome = await self._caller.call(endpoint, subnet.path(), body, deadline_s)

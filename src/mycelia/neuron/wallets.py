@@ -19,9 +19,9 @@ class WalletError(AppError):
     """A key file is missing, or does not hold a key."""
 
 
-def open_wallet(folder: Path, name: str) -> bittensor.Wallet:
+def open_wallet(folder: Path, name: str, hotkey: str = "default") -> bittensor.Wallet:
     """The wallet `name` in a folder of wallets. Raises WalletError if it has no usable hotkey."""
-    wallet = bittensor.Wallet(name, path=str(folder))
+    wallet = bittensor.Wallet(name, hotkey, path=str(folder.expanduser()))
     try:
         # Unlocks now: a missing or damaged key must stop the process before it serves.
         _ = wallet.hotkey

@@ -21,7 +21,7 @@ def test_netuids_are_parsed():
     assert netuids(["text=1", "vision=2"]) == {"text": 1, "vision": 2}
 
 
-@pytest.mark.parametrize("word", ["text", "=1", "text=", "text=one", "text=-1"])
+@pytest.mark.parametrize("word", ["text", "=1", "text=", "text=one", "text=-1", "echo.py"])
 def test_bad_netuids_are_refused(word):
     with pytest.raises(AppError):
         netuids([word])
@@ -30,7 +30,7 @@ def test_bad_netuids_are_refused(word):
 def test_help_names_every_command():
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("up", "node", "miner", "validator", "gateway", "replay"):
+    for command in ("up", "node", "mine", "validate", "gateway", "replay", "subnet"):
         assert command in shown.stdout
 
 
@@ -51,7 +51,7 @@ def test_error_is_two_lines_and_status_one(tmp_path):
 
 
 def test_unknown_variant_names_the_known(tmp_path):
-    shown = run("miner", "vision", "nonsense", "--netuid", "1", "--wallet", "x")
+    shown = run("mine", "vision", "--miner", "nonsense", "--netuid", "1", "--wallet", "x")
     assert shown.returncode == 1
     assert shown.stderr.startswith("error[unknown_variant]")
     assert "honest-a" in shown.stderr
@@ -59,7 +59,7 @@ def test_unknown_variant_names_the_known(tmp_path):
 
 def test_missing_wallet_is_an_error_with_a_remedy(tmp_path):
     wallets = ("--wallets", str(tmp_path), "--wallet", "nobody")
-    shown = run("validator", "--subnet", "vision=1", *wallets)
+    shown = run("validate", "vision=1", *wallets)
     assert shown.returncode == 1
     assert shown.stderr.startswith("error[wallet_unusable]")
     assert "remedy:" in shown.stderr

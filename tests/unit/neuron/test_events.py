@@ -49,3 +49,27 @@ def test_status_that_is_absent_or_damaged_is_none(tmp_path):
 def test_status_survives_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     StatusFile(tmp_path / "file" / "m.json").write(requests=1)
+
+
+def test_a_full_disk_costs_events_and_nothing_else(tmp_path):
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    path = tmp_path / "m.jsonl"
+    log = EventLog(path, "miner")
+    file, log._file = log._file, Full()
+    log.emit("lost")
+    log._file = file
+    log.emit("kept")
+    log.close()
+    lines = [line for line in path.read_text().splitlines() if line]
+    assert [json.loads(line)["event"] for line in lines] == ["kept"]
+
+
+def test_events_may_go_to_a_terminal():
+    import io
+
+    stream = io.StringIO()
+    EventLog(None, "miner", stream).emit("served", number=1)
+    assert json.loads(stream.getvalue())["number"] == 1

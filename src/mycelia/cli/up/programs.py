@@ -36,7 +36,7 @@ def miner(plan: Plan, record: Record, who: MinerPlan, gateway_hotkey: str) -> Pr
         plan,
         who.name,
         (
-            *("mycelia.cli", "miner", who.subnet, who.variant),
+            *("mycelia.cli", "mine", who.subnet, "--miner", who.variant),
             *("--netuid", str(record.netuids[who.subnet])),
             *("--host", HOST, "--port", str(record.ports[who.name])),
             *("--gateway", gateway_hotkey),
@@ -52,8 +52,7 @@ def validator(plan: Plan, record: Record, name: str) -> Program:
         plan,
         name,
         (
-            *("mycelia.cli", "validator"),
-            *_subnets(plan, record.netuids),
+            *("mycelia.cli", "validate", *_subnets(plan, record.netuids)),
             *("--ledger", str(plan.folder.ledgers / f"{name}.sqlite")),
             *_station(plan, name),
         ),
@@ -68,7 +67,7 @@ def gateway(plan: Plan, record: Record) -> Program:
         GATEWAY,
         (
             *("mycelia.cli", "gateway"),
-            *_subnets(plan, record.netuids),
+            *(w for word in _subnets(plan, record.netuids) for w in ("--subnet", word)),
             *("--port", str(plan.options.gateway_port)),
             *_station(plan, GATEWAY),
         ),
@@ -81,11 +80,7 @@ def _program(plan: Plan, name: str, arguments: tuple[str, ...], *, nice: int = 0
 
 
 def _subnets(plan: Plan, netuids: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(
-        word
-        for subnet in plan.subnets
-        for word in ("--subnet", f"{subnet.name}={netuids[subnet.name]}")
-    )
+    return tuple(f"{subnet.name}={netuids[subnet.name]}" for subnet in plan.subnets)
 
 
 def _station(plan: Plan, name: str) -> tuple[str, ...]:

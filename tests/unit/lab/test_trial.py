@@ -1,0 +1,95 @@
+import asyncio
+
+import pytest
+
+from mycelia.lab.trial import Trial, TrialConfig
+from mycelia.neuron.subnet import Limits, Spec, Variant
+from mycelia.primitives.errors import AppError
+from tests.unit.neuron.kit import Sum, honest
+
+QUICK = TrialConfig(epochs=1, rounds=4)
+
+
+def spec(subnet=Sum, miner=honest):
+    return Spec(subnet, {"honest": Variant("honest", honest=True, make=lambda _: miner)})
+
+
+async def only_table(trial):
+    await trial.probe()
+    (table,) = [table async for table in trial.tables()]
+    return table
+
+
+async def test_honest_work_earns_most_and_every_cheat_less():
+    table = await only_table(Trial(spec(), None, QUICK))
+    rows = {row.entrant.name: row for row in table.rows}
+    assert table.outranking == ()
+    assert rows["honest"].incentive == max(row.incentive for row in table.rows) > 0
+    assert rows["honest"].standing.quality == 1.0
+    assert rows["late"].standing.reason == "timeout"
+    assert [rows[name].incentive for name in ("late",)] == [0.0]
+    assert sum(row.incentive for row in table.rows) == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_a_score_that_looks_at_nothing_is_found_out():
+    class Blind(Sum):
+        async def score(self, ask, answer, truth, meta):
+            return 0.5
+
+    table = await only_table(Trial(spec(Blind), None, QUICK))
+    beaten = {row.entrant.name for row in table.outranking}
+    assert beaten == {"random", "repeats", "relays", "part-time"}
+
+
+async def test_an_honest_miner_that_earns_nothing_is_outranked():
+    class Harsh(Sum):
+        async def score(self, ask, answer, truth, meta):
+            return 0.0
+
+    assert (await only_table(Trial(spec(Harsh), None, QUICK))).outranking
+
+
+async def test_the_deadline_is_shortened_to_what_the_miner_needs():
+    trial = Trial(spec(), None)
+    assert await trial.probe() == 1.0
+    assert trial.deadline_s == 0.5 < Sum.limits.deadline_s
+
+
+def broken(method):
+    async def fails(self, *_):
+        raise KeyError("oops")
+
+    return type("Broken", (Sum,), {method: fails})
+
+
+async def out_of_range(self, *_):
+    return 7.0
+
+
+async def slow(_ask):
+    await asyncio.sleep(5.0)
+
+
+async def refuses(_ask):
+    raise LookupError("no model")
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "said"),
+    [
+        (lambda: spec(broken("challenge")), "subnet_fails", "challenge failed: KeyError"),
+        (lambda: spec(broken("score")), "subnet_fails", "score failed: KeyError"),
+        (lambda: spec(type("Wild", (Sum,), {"score": out_of_range})), "bad_score", "7.0"),
+        (lambda: spec(miner=refuses), "subnet_fails", "honest failed: LookupError: no model"),
+        (
+            lambda: spec(type("Hasty", (Sum,), {"limits": Limits(deadline_s=0.1)}), slow),
+            "too_slow",
+            "deadline of 0.1 s",
+        ),
+    ],
+)
+async def test_what_fails_is_named_before_anything_runs(made, code, said):
+    with pytest.raises(AppError) as refused:
+        await Trial(made(), None).probe()
+    assert refused.value.code == code
+    assert said in refused.value.message
