@@ -262,6 +262,12 @@ class LlamaModel:
                     out[offset] = shortfall(row, answer[offset], seed, offset, temperature)
         return out
 
+    def quantisation(self) -> str:
+        """How most weights are stored, such as `Q4_1`, as the file says."""
+        out = ctypes.create_string_buffer(256)
+        self._c.llama_model_desc(self._model, out, len(out))
+        return out.value.decode(errors="replace").rsplit(" ", 1)[-1]
+
     def close(self) -> None:
         """Free context and weights. The object is unusable afterwards."""
         with self._exclusive():

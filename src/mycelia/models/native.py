@@ -146,6 +146,7 @@ _PROTOTYPES = {
     "llama_load_mode_from_str": (c_int32, [c_char_p]),
     "llama_model_load_from_file": (c_void_p, [c_char_p, ModelParams]),
     "llama_model_free": (None, [c_void_p]),
+    "llama_model_desc": (c_int32, [c_void_p, c_char_p, c_size_t]),
     "llama_model_get_vocab": (c_void_p, [c_void_p]),
     "llama_init_from_model": (c_void_p, [c_void_p, ContextParams]),
     "llama_free": (None, [c_void_p]),

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelia.models import ModelStore
+from mycelia.models.adapters import onnx
 from mycelia.models.catalog import DIGITS_CENTROID, DIGITS_LINEAR, DIGITS_NETWORK
 from mycelia.models.digits import CELL, Cells, Digits
-from mycelia.models.onnx import Graph
-from mycelia.models.worker import Worker
 from mycelia.neuron import Miner, Variant
 from mycelia.subnets.vision.sheet import cells
 from mycelia.subnets.vision.subnet import Answer, Ask, Vision
@@ -21,13 +20,12 @@ def recogniser(model: str) -> Callable[[ModelStore], Miner]:
     """Make miners that read cells with a model of the store."""
 
     def make(models: ModelStore) -> Miner:
-        graph = Graph(models.path(model))
-        worker = Worker(model)
+        graph = onnx.load(models.path(model))
 
         @Vision.miner
         async def read(ask: Ask) -> Answer:
             rows = cells(ask.picture())
-            found = await worker.call(lambda: graph.run({"cells": rows}))
+            found = await graph.run({"cells": rows})
             return Answer(labels=found["digits"].tolist())
 
         return read
