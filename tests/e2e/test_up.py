@@ -49,7 +49,7 @@ def test_the_users_home_is_not_touched(network):
 
 def test_keys_are_for_the_owner_only(network):
     files = [path for path in (network.folder / "wallets").rglob("*") if path.is_file()]
-    assert len(files) == 4 * (3 + len(VALIDATORS) + len(MINERS))
+    assert len(files) == 4 * (2 + len(VALIDATORS) + len(MINERS))
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 

@@ -137,7 +137,10 @@ def validate(
 @app.command()
 def gateway(
     subnet: Subnets,
-    wallet: Wallet,
+    wallet: Annotated[
+        list[str],
+        typer.Option(help="Wallet whose hotkey asks; of several, one by chance each time."),
+    ],
     wallets: Wallets = _WALLETS,
     endpoint: Endpoint = _ENDPOINT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -148,8 +151,8 @@ def gateway(
     """Offer the subnets to consumers: OpenAI's chat form, and a typed call for each subnet."""
     from mycelia.cli.processes import Station, run_gateway
 
-    station = Station(wallet, endpoint, wallets, wallet, log, status)
-    run_gateway(station, netuids(subnet), (host, port))
+    station = Station("gateway", endpoint, wallets, wallet[0], log, status)
+    run_gateway(station, wallet, netuids(subnet), (host, port))
 
 
 def netuids(words: list[str]) -> dict[str, int]:

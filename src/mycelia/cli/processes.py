@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,22 +175,26 @@ def run_validator(
     until_signalled(body)
 
 
-def run_gateway(station: Station, netuids: Mapping[str, int], address: tuple[str, int]) -> None:
-    """Offer the given subnets, netuid by name."""
+def run_gateway(
+    station: Station, wallets: Sequence[str], netuids: Mapping[str, int], address: tuple[str, int]
+) -> None:
+    """Offer the given subnets, netuid by name, asking miners with the wallets' hotkeys."""
     from mycelia.gateway import GatewayConfig, GatewayProcess
     from mycelia.neuron.chain import Chain
+    from mycelia.neuron.voices import Voices
     from mycelia.wire.client import WireClient
 
-    wallet = station.wallet_keys()
+    keys = [replace(station, wallet=name).wallet_keys() for name in wallets]
     specs = [spec_named(name) for name in netuids]
 
     async def body(stop: asyncio.Event) -> None:
-        chain = Chain(station.endpoint, wallet)
-        async with WireClient(wallet.hotkey) as caller:
+        chain = Chain(station.endpoint, keys[0])
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(WireClient(key.hotkey)) for key in keys]
             process = GatewayProcess(
                 specs,
                 chain,
-                caller,
+                Voices(clients),
                 GatewayConfig(netuids, *address),
                 log=station.event_log(),
                 status=station.status_file(),

@@ -12,9 +12,8 @@ import math
 import random
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,23 +21,11 @@ from mycelia.neuron.book import Identity, Sample, Verdict
 from mycelia.neuron.chain import Neuron
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.subnet import Challenge, Judgement, Meta, Reply, Subnet
-from mycelia.wire.client import Outcome, ReplyStream
+from mycelia.neuron.voices import Caller, drawn
 from mycelia.wire.contract import Endpoint
 from mycelia.wire.errors import Refused, WireError
 
 _JUDGE_S = 120.0
-
-
-class Caller(Protocol):
-    """The part of `WireClient` that sampling needs."""
-
-    async def call(
-        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
-    ) -> Outcome: ...
-
-    def stream(
-        self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float
-    ) -> AbstractAsyncContextManager[ReplyStream]: ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ class Sampler:
         subnet = self._subnet
         endpoint = Endpoint(miner.hotkey, miner.host or "", miner.port)
         body = challenge.ask.model_dump_json().encode()
-        deadline_s = self._deadline_s
+        deadline_s = drawn(self._deadline_s)
         try:
             if not streamed:
                 outcome = await self._caller.call(endpoint, subnet.path(), body, deadline_s)

@@ -19,8 +19,9 @@ from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Ne
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
-from mycelia.neuron.sampler import Caller, Round, Sampler
+from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
+from mycelia.neuron.voices import Caller
 
 _FOLLOW_S = 1.0
 _PERMIT_KNOWN_S = 1.25 * REFRESH_S

@@ -27,7 +27,7 @@ def test_one_process_per_variant_and_wallets_for_all(tmp_path):
     assert [m.name for m in plan.miners] == ["text-full", "text-canned", "vision-network"]
     assert [m.honest for m in plan.miners] == [True, False, True]
     assert set(plan.wallets) == {
-        *("sudo", "gateway", "text-owner", "vision-owner", "validator-1", "validator-2"),
+        *("sudo", "text-owner", "vision-owner", "validator-1", "validator-2", "validator-3"),
         *(m.name for m in plan.miners),
     }
 

@@ -23,8 +23,8 @@ from mycelia.primitives.errors import AppError
 RAO = 10**9
 FIRST_TEMPO_BLOCKS = 5
 """Until the first paid epoch: validators get their permits, and miners their first pay, sooner."""
-STAKES_TAO = (300, 200)
-"""Of the validators, unequal so that no two halves of the stake can disagree for ever."""
+STAKES_TAO = (300, 250, 200)
+"""Of the validators: any two of them are a majority, and no one is."""
 _OWNER_TAO = 100_000
 _SUDO_TAO = 10_000_000
 _VALIDATOR_TAO = 10_000
@@ -65,8 +65,8 @@ class Bootstrap:
         Raises CallFailed when the chain refuses a step, ChainAway when the node goes.
         """
         missing = [s for s in self.plan.subnets if s.name not in self.record.netuids]
+        await self._fund()
         if missing:
-            await self._fund()
             self.tell("creating subnets")
             await asyncio.gather(self._open_rules(), *(self._create(subnet) for subnet in missing))
 

@@ -23,7 +23,7 @@ HOST = "127.0.0.1"
 SUDO = "sudo"
 GATEWAY = "gateway"
 NODE = "node"
-VALIDATORS = ("validator-1", "validator-2")
+VALIDATORS = ("validator-1", "validator-2", "validator-3")
 _PARTS = ("node", "wallets", "sdk", "logs", "run", "ledgers")
 
 
@@ -91,7 +91,7 @@ class Plan:
     def wallets(self) -> tuple[str, ...]:
         """Names of all wallets that the network needs."""
         owners = tuple(subnet.owner for subnet in self.subnets)
-        return (SUDO, GATEWAY, *owners, *VALIDATORS, *(miner.name for miner in self.miners))
+        return (SUDO, *owners, *VALIDATORS, *(miner.name for miner in self.miners))
 
 
 def planned(options: Options, registry: Mapping[str, Spec]) -> Plan:

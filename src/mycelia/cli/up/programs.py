@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from mycelia.cli.environment import LEAN
-from mycelia.cli.up.plan import GATEWAY, HOST, NODE, MinerPlan, Plan, Record
+from mycelia.cli.up.plan import GATEWAY, HOST, NODE, VALIDATORS, MinerPlan, Plan, Record
 from mycelia.cli.up.supervisor import Program
 from mycelia.neuron.chain import sdk_environment
 
@@ -30,7 +30,7 @@ def node(plan: Plan) -> Program:
     )
 
 
-def miner(plan: Plan, record: Record, who: MinerPlan, gateway_hotkey: str) -> Program:
+def miner(plan: Plan, record: Record, who: MinerPlan) -> Program:
     """One miner."""
     return _program(
         plan,
@@ -39,7 +39,6 @@ def miner(plan: Plan, record: Record, who: MinerPlan, gateway_hotkey: str) -> Pr
             *("mycelia.cli", "mine", who.subnet, "--miner", who.variant),
             *("--netuid", str(record.netuids[who.subnet])),
             *("--host", HOST, "--port", str(record.ports[who.name])),
-            *("--gateway", gateway_hotkey),
             *_station(plan, who.name),
         ),
         nice=_MINER_NICE,
@@ -61,7 +60,7 @@ def validator(plan: Plan, record: Record, name: str) -> Program:
 
 
 def gateway(plan: Plan, record: Record) -> Program:
-    """The door for consumers."""
+    """The door for consumers. It speaks with the validators' hotkeys, so that miners serve it alike."""
     return _program(
         plan,
         GATEWAY,
@@ -69,7 +68,7 @@ def gateway(plan: Plan, record: Record) -> Program:
             *("mycelia.cli", "gateway"),
             *(w for word in _subnets(plan, record.netuids) for w in ("--subnet", word)),
             *("--port", str(plan.options.gateway_port)),
-            *_station(plan, GATEWAY),
+            *_station(plan, GATEWAY, *VALIDATORS),
         ),
     )
 
@@ -83,11 +82,12 @@ def _subnets(plan: Plan, netuids: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{subnet.name}={netuids[subnet.name]}" for subnet in plan.subnets)
 
 
-def _station(plan: Plan, name: str) -> tuple[str, ...]:
+def _station(plan: Plan, name: str, *wallets: str) -> tuple[str, ...]:
     folder = plan.folder
     return (
         *("--endpoint", plan.options.endpoint),
-        *("--wallets", str(folder.wallets), "--wallet", name),
+        *("--wallets", str(folder.wallets)),
+        *(word for wallet in wallets or (name,) for word in ("--wallet", wallet)),
         *("--log", str(folder.logs / f"{name}.jsonl")),
         *("--status", str(folder.status(name))),
     )

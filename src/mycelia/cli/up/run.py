@@ -27,7 +27,6 @@ from mycelia.cli.up.bootstrap import (
     node_answers,
 )
 from mycelia.cli.up.plan import (
-    GATEWAY,
     HOST,
     NODE,
     SUDO,
@@ -203,9 +202,8 @@ class _Network:
         return 0
 
     async def _start_neurons(self, record: Record) -> None:
-        gateway_hotkey = self.wallets[GATEWAY].hotkey.ss58_address
         for miner in self.plan.miners:
-            await self.supervisor.start(programs.miner(self.plan, record, miner, gateway_hotkey))
+            await self.supervisor.start(programs.miner(self.plan, record, miner))
         for name in VALIDATORS:
             await self.supervisor.start(programs.validator(self.plan, record, name))
         await self.supervisor.start(programs.gateway(self.plan, record))
