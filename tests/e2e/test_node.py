@@ -209,7 +209,7 @@ async def test_an_extrinsic_goes_from_socket_to_block_through_both_processes(
         assert await client.next_news(id_) == {"inBlock": block}
         assert await client.next_news(id_) == {"finalized": block}
         found = await client.call("chain_getBlock", block)
-        assert found["block"]["extrinsics"][1] == raw
+        assert found["block"]["extrinsics"][-1] == raw
 
 
 async def test_a_future_extrinsic_becomes_ready_when_the_gap_closes(live: LiveNode) -> None:

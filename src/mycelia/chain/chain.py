@@ -31,7 +31,7 @@ from mycelia.codec import H256, U32
 from mycelia.crypto import blake2_256
 from mycelia.pallets.system.types import Digest, Initialization, Other
 from mycelia.primitives import AccountId, Bug, InvalidBlock, InvalidTransaction
-from mycelia.primitives.errors import AncientBirth
+from mycelia.primitives.errors import AncientBirth, MalformedTransaction
 from mycelia.runtime import Extrinsic, GenesisConfig, Rules, Runtime, Validity
 from mycelia.state import Accumulators, Overlay, Store, values_before
 
@@ -71,15 +71,18 @@ class _Executed:
 class Draft:
     """A proposal in the making: extrinsics are executed as they are added, so that only what fits gets in."""
 
-    def __init__(self, chain: Chain, now_ms: int, budget: Budget) -> None:
+    def __init__(
+        self, chain: Chain, now_ms: int, budget: Budget, shield_key: bytes | None = None
+    ) -> None:
         self._chain = chain
         self._budget = budget
         self.slot = now_ms // chain.slot_ms
         self._raw: list[bytes] = []
         self.size_bytes = 0
         chain.begin_block(self.slot)
-        inherent = chain.runtime.inherent(now_ms)
-        self._append(chain.runtime.decode(inherent))
+        self._append(chain.runtime.decode(chain.runtime.inherent(now_ms)))
+        if shield_key is not None:
+            self._append(chain.runtime.decode(chain.runtime.announcement(shield_key)))
 
     def __len__(self) -> int:
         """How many extrinsics it holds, the time included."""
@@ -98,6 +101,8 @@ class Draft:
 
     def add(self, xt: Extrinsic) -> None:
         """Execute an extrinsic and take it in; raises `InvalidTransaction` if it may not be included."""
+        if xt.signer is None:
+            raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
         self._chain.require_signature(xt)
         self._append(xt)
 
@@ -155,16 +160,23 @@ class Chain:
         """Time of the newest block in the state as it is, an unfinished draft included."""
         return self.runtime.pallets.timestamp.now
 
+    def has_author(self) -> bool:
+        """Whether the state names who may author, so that an author's key has an owner."""
+        return self.runtime.pallets.aura.author_in(0) is not None
+
     def next_nonce(self, who: AccountId) -> int:
         """The account's nonce in the state as it is, an unfinished draft included."""
         return self.runtime.next_nonce(who)
 
-    def draft(self, now_ms: int, budget: Budget | None = None) -> Draft:
+    def draft(
+        self, now_ms: int, budget: Budget | None = None, *, shield_key: bytes | None = None
+    ) -> Draft:
         """Begin a proposal step by step, for an engine that has other things to do in between.
 
-        What was drafted before and not committed is dropped. `now_ms` must lie after the parent's.
+        What was drafted before and not committed is dropped. `now_ms` must lie after the parent's. With `shield_key`
+        the proposer announces the public key for which it opens secret extrinsics.
         """
-        return Draft(self, now_ms, budget or Budget())
+        return Draft(self, now_ms, budget or Budget(), shield_key)
 
     def prepare(
         self, candidates: Iterable[bytes], now_ms: int, budget: Budget | None = None
@@ -277,13 +289,11 @@ class Chain:
         self.runtime.begin(self.head.number + 1, self.head_hash, slot_digest(slot))
 
     def _execute(self, proposal: Proposal) -> None:
-        """Apply a proposal's extrinsics: the time first, unsigned, then signed ones only."""
+        """Apply a proposal's extrinsics: what the author says first, unsigned, then signed ones only."""
         for index, raw in enumerate(proposal.extrinsics):
             try:
                 xt = self.runtime.decode(raw)
-                if (xt.signer is None) != (index == 0):
-                    kind = "signed" if index else "the time"
-                    raise InvalidBlock(f"Expected extrinsic {index} to be {kind}, found {xt.call}.")
+                self._require_place(xt, index)
                 self.require_signature(xt)
                 self.runtime.apply(xt)
             except InvalidTransaction as cause:
@@ -295,6 +305,15 @@ class Chain:
             raise InvalidBlock(
                 f"Expected the slot of the block's time, {slot}, found {proposal.slot}."
             )
+
+    def _require_place(self, xt: Extrinsic, index: int) -> None:
+        """`InvalidBlock` for an unsigned extrinsic out of its place, or a signed one in that of the time."""
+        inherent = self.runtime.inherent_name(index)
+        if xt.signer is None and str(xt.call) != inherent:
+            kind = inherent or "signed"
+            raise InvalidBlock(f"Expected extrinsic {index} to be {kind}, found {xt.call}.")
+        if xt.signer is not None and index == 0:
+            raise InvalidBlock(f"Expected extrinsic 0 to be {inherent}, found {xt.call}.")
 
     def end_block(self, slot: int, extrinsics: tuple[bytes, ...]) -> Proposal:
         """Close the open block and keep its result for `finalize`. For `Draft`."""

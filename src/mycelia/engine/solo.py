@@ -3,6 +3,8 @@
 A block is made in slices, between which the event loop runs on: however full the pool, extrinsics are admitted, and a
 block ends when its budget does. News of a block goes out only when it is durable.
 
+An extrinsic may hide another, encrypted for this author: what is inside comes right after it, or in a later block.
+
 Time follows the wall clock but never stands still: blocks sealed faster than their slots run ahead of it (time warp).
 """
 
@@ -13,10 +15,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from mycelia.chain import Block, Budget, Chain, Draft
 from mycelia.engine.clock import wall_clock_ms
+from mycelia.pallets.shield.pallet import ciphertext_in
 from mycelia.primitives import AccountId, InvalidTransaction
 from mycelia.primitives.errors import ExhaustsResources
 from mycelia.runtime import Extrinsic
@@ -46,6 +49,13 @@ class Sealing:
     made_ms: float
 
 
+class Shield(Protocol):
+    """The author's keys for secret extrinsics; see `engine.shield`."""
+
+    def announce(self, *, is_fresh: bool = True) -> bytes: ...
+    def opened(self, ciphertext: bytes) -> bytes | None: ...
+
+
 class Solo:
     """Seals the chain's blocks from the pool. `on_sealed` hears of each after its commit."""
 
@@ -57,12 +67,15 @@ class Solo:
         *,
         on_sealed: Callable[[Sealing], None],
         clock_ms: Callable[[], int] = wall_clock_ms,
+        shield: Shield | None = None,
     ) -> None:
         self._chain = chain
         self._pool = pool
         self._config = config or SoloConfig()
         self._on_sealed = on_sealed
         self._clock_ms = clock_ms
+        self._shield = shield
+        self._opened: dict[bytes, Extrinsic] = {}  # secret ones that did not fit a block yet
         self._sealing = asyncio.Lock()
 
     @property
@@ -109,10 +122,13 @@ class Solo:
         async with self._sealing:
             self._chain.rewind(height)
             self._pool.clear(height)
+            self._opened.clear()
 
     async def _seal_one(self, *, is_warping: bool) -> Sealing:
         started = time.perf_counter()
-        draft = self._chain.draft(self._next_ms(is_warping=is_warping), self._config.budget)
+        now_ms = self._next_ms(is_warping=is_warping)
+        key = self._key(is_warping=is_warping)
+        draft = self._chain.draft(now_ms, self._config.budget, shield_key=key)
         try:
             hashes, rejected = await self._fill(draft, started)
         except BaseException:
@@ -126,6 +142,13 @@ class Solo:
         self._on_sealed(sealing)
         return sealing
 
+    def _key(self, *, is_warping: bool) -> bytes | None:
+        """The key to announce; none without keys, or where the chain names no author to have them."""
+        if self._shield is None or not self._chain.has_author():
+            return None
+        # In a time warp nobody can use a key between two blocks, so the last one stays.
+        return self._shield.announce(is_fresh=not is_warping)
+
     def _next_ms(self, *, is_warping: bool) -> int:
         """The wall clock, or later: a slot after the parent in a time warp, else just after it."""
         step = self._chain.slot_ms if is_warping else 1
@@ -138,6 +161,8 @@ class Solo:
         hashes: list[bytes] = []
         rejected = 0
         passed_over: set[AccountId] = set()
+        for secret in list(self._opened.values()):
+            self._take_secret(draft, secret)
         for entry in self._pool.ready():
             if draft.is_full:
                 break
@@ -147,6 +172,7 @@ class Solo:
                 passed_over.add(entry.sender)  # what follows it would leave a gap
             elif self._take(draft, entry.xt):
                 hashes.append(entry.xt.hash)
+                self._open(draft, entry.xt)
             elif entry.xt.hash in self._pool:
                 passed_over.add(entry.sender)
             else:
@@ -160,11 +186,39 @@ class Solo:
         return hashes, rejected
 
     def _take(self, draft: Draft, xt: Extrinsic) -> bool:
-        """Include an extrinsic; what never fits leaves the pool. An edge: see the last clause."""
+        """Include an extrinsic of the pool; what never fits leaves it."""
+        taken = self._tried(draft, xt)
+        if taken is False:
+            self._pool.reject(xt.hash)
+        return taken is True
+
+    def _open(self, draft: Draft, xt: Extrinsic) -> None:
+        """Include what an extrinsic hides, if it hides one for us."""
+        ciphertext = ciphertext_in(xt.call)
+        hidden = self._shield.opened(ciphertext) if self._shield and ciphertext else None
+        if hidden is None:
+            return
+        try:
+            secret = self._chain.runtime.decode(hidden)
+        except InvalidTransaction as refusal:
+            log.info("secret_refused in=0x%s cause=%s", xt.hash.hex(), refusal.detail)
+        else:
+            self._take_secret(draft, secret)
+
+    def _take_secret(self, draft: Draft, xt: Extrinsic) -> None:
+        """Include an extrinsic that was hidden, or keep it for the next block where it doesn't fit."""
+        taken = self._tried(draft, xt) if draft.fits(len(xt.raw)) else None
+        if taken is None:
+            self._opened[xt.hash] = xt
+        else:
+            self._opened.pop(xt.hash, None)
+
+    def _tried(self, draft: Draft, xt: Extrinsic) -> bool | None:
+        """Whether an extrinsic was included; None when it may fit a later block. An edge: see the last clause."""
         try:
             draft.add(xt)
         except ExhaustsResources:
-            return False
+            return None
         except InvalidTransaction as refusal:
             log.info("extrinsic_refused hash=0x%s cause=%s", xt.hash.hex(), refusal.detail)
         except Exception:
@@ -172,5 +226,4 @@ class Solo:
             log.exception("extrinsic_broke_a_rule hash=0x%s raw=0x%s", xt.hash.hex(), xt.raw.hex())
         else:
             return True
-        self._pool.reject(xt.hash)
         return False

@@ -16,7 +16,7 @@ import orjson
 
 from mycelia.chain import Chain
 from mycelia.crypto import blake2_256
-from mycelia.engine import Clock, Sealing, Solo, SoloConfig, Warp
+from mycelia.engine import Clock, Sealing, ShieldKeys, Solo, SoloConfig, Warp
 from mycelia.node.link import (
     STATUS_BYTE,
     Kind,
@@ -70,7 +70,14 @@ class Sealer:
         self._chain = chain
         self._pool = pool
         clock = Clock()
-        self.solo = Solo(chain, pool, engine, on_sealed=self._sealed, clock_ms=clock)
+        self.solo = Solo(
+            chain,
+            pool,
+            engine,
+            on_sealed=self._sealed,
+            clock_ms=clock,
+            shield=ShieldKeys(),
+        )
         self._warp = Warp(self.solo, clock)
         self.counters = Counters()
         self._links: dict[Link, None] = {}

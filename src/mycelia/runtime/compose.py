@@ -12,6 +12,9 @@ from mycelia.pallets.aura import Aura
 from mycelia.pallets.balances import Balances
 from mycelia.pallets.commitments import Commitments
 from mycelia.pallets.network import Network
+from mycelia.pallets.shield import MevShield
+from mycelia.pallets.subtensor.commits.batches import Batches
+from mycelia.pallets.subtensor.commits.pallet import Commits
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -67,6 +70,9 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Results,
     Rows,
     Schedule,
+    Weights,
+    Commits,
+    Batches,
     Epochs,
     Prices,
     Payout,
@@ -75,7 +81,6 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Dissolution,
     Creation,
     Staking,
-    Weights,
     Serving,
     Trimming,
     Identities,
@@ -99,6 +104,7 @@ COMPOSITION: Final = Composition(
         (18, (Commitments,)),
         (19, (AdminUtils, OwnerActions, SetParameters)),
         (28, (Swap,)),
+        (30, (MevShield,)),
         (64, (Network,)),
     ),
     ABSENT,
@@ -126,6 +132,7 @@ class Pallets:
         self.sudo = Sudo(state, dispatcher=dispatcher)
         self.utility = Utility(state, dispatcher=dispatcher)
         self.rules = Network(state)
+        self.shield = MevShield(state, clock=self.system, authors=self.aura)
         self._compose_subnets(state)
         self._compose_epochs(state)
         self._compose_people(state)
@@ -153,6 +160,21 @@ class Pallets:
         self.rows = Rows(state)
         self.schedule = Schedule(state, clock=clock, parameters=self.parameters)
         self.results = Results(state)
+        self.weights = Weights(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            rows=self.rows,
+            clock=clock,
+        )
+        self.commits = Commits(
+            state, weights=self.weights, rows=self.rows, schedule=self.schedule, clock=clock
+        )
+        self.batches = Batches(
+            state, weights=self.weights, commits=self.commits, failure_of=COMPOSITION.failure
+        )
         self.epochs = Epochs(
             state,
             clock=clock,
@@ -256,15 +278,6 @@ class Pallets:
             market=self.market,
             custody=self.custody,
             limits=self.limits,
-        )
-        self.weights = Weights(
-            state,
-            subnets=self.subnets,
-            neurons=self.neurons,
-            stakes=self.stakes,
-            results=self.results,
-            rows=self.rows,
-            clock=clock,
         )
         self.trimming = Trimming(
             state,

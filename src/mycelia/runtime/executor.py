@@ -44,6 +44,8 @@ from mycelia.runtime.metadata import Metadata
 from mycelia.runtime.rules import Rules
 from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, RuntimeVersion, with_apis
 
+INHERENTS: Final = ("Timestamp.set", "MevShield.announce_next_key")
+"""Calls that a block's author makes, unsigned, by their place in the block; the first is due in every block."""
 _IMMORTAL: Final = 2**63
 """Longevity of an extrinsic that never expires, in blocks."""
 
@@ -134,6 +136,7 @@ class Runtime:
         if xt.nonce < expected:
             raise StaleNonce(expected, xt.nonce)
         call = xt.call
+        self.pallets.shield.vet(call)
         fee = self.pallets.payment.total_fee(weight_of(call), len(xt.raw)) if pays(call) else Tao(0)
         if not self.pallets.payment.can_pay(signer, Tao(fee + xt.tip)):
             raise CannotPay
@@ -229,6 +232,16 @@ class Runtime:
         """The first extrinsic of a block: its time."""
         call = COMPOSITION.call_scale.build("Timestamp", "set", now=U64(now_ms))
         return bare_extrinsic(call, COMPOSITION.call_scale)
+
+    def announcement(self, public_key: bytes) -> bytes:
+        """The second extrinsic of a block whose author takes secret extrinsics: the key to encrypt them for."""
+        call = COMPOSITION.call_scale.build("MevShield", "announce_next_key", enc_key=public_key)
+        return bare_extrinsic(call, COMPOSITION.call_scale)
+
+    @staticmethod
+    def inherent_name(index: int) -> str | None:
+        """The call that may stand unsigned at a place of a block."""
+        return INHERENTS[index] if index < len(INHERENTS) else None
 
 
 @cache

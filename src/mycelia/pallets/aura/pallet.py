@@ -13,8 +13,15 @@ class Aura(Pallet, name="Aura"):
         U64, U64(12_000), doc="Milliseconds between blocks; each network publishes its own."
     )
 
-    authorities = Value(tuple[Bytes32, ...], default=(), doc="Keys that may author blocks.")
+    authorities = Value[tuple[bytes, ...]](
+        tuple[Bytes32, ...], default=(), doc="Keys that may author blocks."
+    )
     current_slot = Value(U64, default=U64(0), doc="Slot of the current block.")
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
+
+    def author_in(self, blocks: int) -> bytes | None:
+        """The author whose turn it is that many slots from now; None where nobody may author."""
+        keys = self.authorities
+        return keys[(self.current_slot + blocks) % len(keys)] if keys else None

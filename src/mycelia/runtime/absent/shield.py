@@ -1,10 +1,13 @@
-"""Absent rows of MevShield. Source: subtensor@14bc6f9 `pallets/shield/src/lib.rs`."""
+"""Absent rows of MevShield: ciphertexts stored for later blocks.
+
+Source: subtensor@14bc6f9 `pallets/shield/src/lib.rs`.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mycelia.codec import H256, U32, U64, Bytes, Bytes32
+from mycelia.codec import U32, U64, Bytes
 from mycelia.frame.dispatch import Failure
 from mycelia.primitives import AccountId, BlockNumber
 from mycelia.runtime.absent.declare import (
@@ -14,8 +17,6 @@ from mycelia.runtime.absent.declare import (
     errors,
     event,
     identity,
-    in_order,
-    twox,
 )
 from mycelia.runtime.absent.shapes import BOUNDED_BYTES, Struct
 
@@ -30,8 +31,6 @@ MEV_SHIELD: Final = Absent(
     "MevShield",
     30,
     calls=(
-        call(0, "announce_next_key", enc_key=Bytes | None),
-        call(1, "submit_encrypted", ciphertext=BOUNDED_BYTES),
         call(2, "store_encrypted", encrypted_call=BOUNDED_BYTES),
         call(3, "set_max_pending_extrinsics_number", value=U32),
         call(4, "set_on_initialize_weight", value=U64),
@@ -39,7 +38,6 @@ MEV_SHIELD: Final = Absent(
         call(6, "set_max_extrinsic_weight", value=U64),
     ),
     events=(
-        event(0, "EncryptedSubmitted", id=H256, who=AccountId),
         event(1, "ExtrinsicStored", index=U32, who=AccountId),
         event(2, "ExtrinsicDecodeFailed", index=U32),
         event(3, "ExtrinsicDispatchFailed", index=U32, error=Failure),
@@ -52,13 +50,8 @@ MEV_SHIELD: Final = Absent(
         event(10, "MaxExtrinsicWeightSet", value=U64),
         event(11, "ExtrinsicWeightExceeded", index=U32),
     ),
-    errors=errors(
-        in_order("BadEncKeyLen Unreachable TooManyPendingExtrinsics WeightExceedsAbsoluteMax")
-    ),
+    errors=errors({2: "TooManyPendingExtrinsics", 3: "WeightExceedsAbsoluteMax"}),
     entries=(
-        entries("CurrentKey PendingKey NextKey", BOUNDED_BYTES),
-        entries("AuthorKeys", BOUNDED_BYTES, twox(Bytes32)),
-        entries("PendingKeyExpiresAt NextKeyExpiresAt", BlockNumber),
         entries("HasMigrationRun", bool, identity(Bytes), default=False),
         entries("MaxPendingExtrinsicsLimit", U32, default=100),
         entries("ExtrinsicLifetime", U32, default=10),
@@ -67,5 +60,4 @@ MEV_SHIELD: Final = Absent(
         entries("PendingExtrinsics", _PENDING, identity(U32)),
         entries("CounterForPendingExtrinsics NextPendingExtrinsicIndex", U32, default=0),
     ),
-    doc="Extrinsics that are secret until they are in a block.",
 )
