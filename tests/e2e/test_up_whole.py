@@ -12,7 +12,7 @@ import pytest
 from mycelia.neuron.chain import Chain, sdk_environment
 from tests.e2e.up import Up
 
-pytestmark = [pytest.mark.slow, pytest.mark.net, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.net, pytest.mark.timeout(700)]
 
 HONEST = {
     "text": ("text-honest-a", "text-honest-b", "text-honest-c"),
@@ -96,7 +96,7 @@ def test_after_ten_epochs_pay_follows_quality_and_cheats_get_nothing(network):
 
     start, _ = metagraph(network, "vision")
     network.until(lambda: metagraph(network, "vision")[0].block >= start.block + 80, 200)
-    assert rounds("text") >= 3
+    network.until(lambda: rounds("text") >= 3, 200)  # three language models share the machine
     for subnet, honest in HONEST.items():
         _, neurons = metagraph(network, subnet)
         paid = [neurons[name].incentive for name in honest]

@@ -167,6 +167,31 @@ def netuids(words: list[str]) -> dict[str, int]:
     return {name: int(number) for name, _, number in pairs}
 
 
+@app.command()
+def score(
+    miner: Annotated[str, typer.Argument(help="A miner's hotkey, or its name in the folder.")],
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of a network.")] = Path(
+        ".mycelia"
+    ),
+    ledger: Annotated[
+        list[Path] | None, typer.Option(help="A validator's ledger; of the folder if absent.")
+    ] = None,
+) -> None:
+    """Say what validators hold of a miner: which checks, which scores, what would change it."""
+    from mycelia.cli.score import hotkey_of, lines, statements
+
+    ledgers = ledger or sorted((directory / "ledgers").glob("*.sqlite"))
+    found = list(statements(hotkey_of(miner, directory), ledgers))
+    if not found:
+        raise AppError(
+            "never_sampled",
+            f"No validator has sampled {miner}.",
+            "Check its name, and that it is registered and serves.",
+        )
+    for validator, subnet, said in found:
+        typer.echo("\n".join(lines(validator, subnet, said)))
+
+
 @app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -130,6 +130,10 @@ class Ledger:
             for uid, hotkey, born, number, verdict, score, reason, latency_ms, first_byte_ms, checks in rows
         ]
 
+    def subnets(self) -> list[str]:
+        """Names of the subnets it has rounds of."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT subnet FROM rounds ORDER BY 1")]
+
     def book(self, subnet: str) -> dict[int, Standing]:
         """The book of all samples so far."""
         return replayed(self.samples(subnet))
