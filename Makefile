@@ -1,6 +1,7 @@
 # make up     a network on this machine     make check  format, lint, types, contracts, spelling
 # make test   every test but the next       make bench  the figures
 # make test-compat  unmodified clients: SDK 11 and 10, btcli, @polkadot/api (with Node.js)
+# make test-torch   the optional adapter for PyTorch, in an environment of its own
 # Needs python3 (3.11 or newer), make and a package index; everything lands in .venv.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-compat check format record bench lock clean
+.PHONY: help up test test-compat test-torch check format record bench lock clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -47,6 +48,17 @@ $(COMPAT)/.polkadot: tests/compat/polkadot/package-lock.json
 	else \
 		echo "NOT TESTED: @polkadot/api, since this machine has no npm."; \
 	fi
+
+# PyTorch is an optional extra, outside the lock; this fetches some three gigabytes, once.
+TORCH := build/torch
+test-torch: $(TORCH)/.ready
+	PYTHONPATH=src $(TORCH)/bin/python -m pytest tests/conformance/test_models_torch.py $(ARGS)
+
+$(TORCH)/.ready: requirements/torch.txt
+	@echo "Installing PyTorch into $(TORCH) (once) ..."
+	rm -rf $(TORCH) && $(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
