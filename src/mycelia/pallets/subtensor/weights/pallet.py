@@ -1,7 +1,7 @@
 """Setting weights: a validator says how much of the miners' pay each neuron deserves.
 
 Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row
-with the setter alone, which anybody may set.
+with the setter alone, which anybody may set; *openly* - at once, where the subnet has no commit-reveal.
 
 Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_weights.rs`.
 Differs: only mechanism 0 exists.
@@ -48,8 +48,7 @@ from mycelia.primitives import AccountId, NetUid, Uid
 from mycelia.primitives.fixed import U16_MAX
 from mycelia.primitives.ids import ROOT_NETUID
 
-_FAILS: Final = (
-    CommitRevealEnabled,
+ROW_FAILS: Final = (
     CanNotSetRootNetworkWeights,
     WeightVecNotEqualSize,
     SubnetNotExists,
@@ -65,6 +64,8 @@ _FAILS: Final = (
     WeightVecLengthIsLow,
     MaxWeightExceeded,
 )
+"""Why a row is refused."""
+_FAILS: Final = (CommitRevealEnabled, *ROW_FAILS)
 
 
 class Weights(Pallet, name="SubtensorModule"):
@@ -110,7 +111,7 @@ class Weights(Pallet, name="SubtensorModule"):
         version_key: U64,
     ) -> None:
         """Set the weights of the signing hotkey's neuron."""
-        self._set(origin.signed(), netuid, U8(0), dests, weights, version_key)
+        self.set_openly(origin.signed(), netuid, U8(0), dests, weights, version_key)
 
     @call(
         index=119,
@@ -129,9 +130,11 @@ class Weights(Pallet, name="SubtensorModule"):
         version_key: U64,
     ) -> None:
         """Set the weights of the signing hotkey's neuron in one mechanism of the subnet."""
-        self._set(origin.signed(), netuid, mecid, dests, weights, version_key)
+        self.set_openly(origin.signed(), netuid, mecid, dests, weights, version_key)
 
-    def _set(
+    # What commits and reveals share
+
+    def set_openly(
         self,
         hotkey: AccountId,
         netuid: NetUid,
@@ -140,42 +143,73 @@ class Weights(Pallet, name="SubtensorModule"):
         values: tuple[U16, ...],
         version: int,
     ) -> None:
+        """Set a row on a subnet without commit-reveal."""
+        ensure(not self.takes_commits(netuid), CommitRevealEnabled)
+        self.set_row(hotkey, netuid, mechanism, uids, values, version)
+
+    def set_row(
+        self,
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: int,
+        uids: tuple[U16, ...],
+        values: tuple[U16, ...],
+        version: int,
+    ) -> None:
+        """Check a row and store it. Under commit-reveal, rate limit and activity belong to the commit."""
         # CHECK
-        self._check_subnet(netuid, mechanism, uids, values)
+        ensure(netuid != ROOT_NETUID, CanNotSetRootNetworkWeights)
+        ensure(len(uids) == len(values), WeightVecNotEqualSize)
+        self.check_mechanism(netuid, mechanism)
+        ensure(len(uids) <= self.neurons.size(netuid), UidsLengthExceedUidsInSubNet)
         uid = self._checked_setter(hotkey, netuid, version, uids)
         self._check_row(netuid, uid, uids, values)
         # CHANGE
         self.rows.set(netuid, uid, uids, max_upscaled(values))
-        self.results.set_last_update(netuid, uid, self.clock.now())
+        if not self.takes_commits(netuid):
+            self.date(netuid, uid)
         # TELL
         self.deposit(WeightsSet(U16(storage_index(netuid, mechanism)), uid))
 
-    def _check_subnet(
-        self, netuid: NetUid, mechanism: int, uids: tuple[U16, ...], values: tuple[U16, ...]
-    ) -> None:
-        parameters = self.subnets.parameters
-        ensure(not parameters.commit_reveal_weights_enabled[netuid], CommitRevealEnabled)
-        ensure(netuid != ROOT_NETUID, CanNotSetRootNetworkWeights)
-        ensure(len(uids) == len(values), WeightVecNotEqualSize)
-        self.subnets.check_exists(netuid)
-        ensure(mechanism < parameters.mechanism_count_current[netuid], MechanismDoesNotExist)
-        ensure(len(uids) <= self.neurons.size(netuid), UidsLengthExceedUidsInSubNet)
+    def takes_commits(self, netuid: NetUid) -> bool:
+        """Whether the subnet takes weights by commit and reveal."""
+        return self.subnets.parameters.commit_reveal_weights_enabled[netuid]
 
-    def _checked_setter(
-        self, hotkey: AccountId, netuid: NetUid, version: int, uids: tuple[U16, ...]
-    ) -> Uid:
-        parameters = self.subnets.parameters
-        uid = self.neurons.uid_of(netuid, hotkey)
-        if uid is None:
-            raise HotKeyNotRegisteredInSubNet
+    def check_mechanism(self, netuid: NetUid, mechanism: int) -> None:
+        """`SubnetNotExists` or `MechanismDoesNotExist`, unless there are both."""
+        self.subnets.check_exists(netuid)
+        count = self.subnets.parameters.mechanism_count_current[netuid]
+        ensure(mechanism < count, MechanismDoesNotExist)
+
+    def check_stake(self, hotkey: AccountId, netuid: NetUid) -> None:
+        """`NotEnoughStakeToSetWeights` below the threshold, which the owner's hotkey need not reach."""
         is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
         stake_q64 = self.stakes.stake_weight_q64(hotkey, netuid)
         threshold_q64 = self.subnets.network.stake_threshold << 64
         ensure(is_owner or stake_q64 >= threshold_q64, NotEnoughStakeToSetWeights)
-        ensure(version >= parameters.weights_version_key[netuid], IncorrectWeightVersionKey)
+
+    def passes_rate_limit(self, netuid: NetUid, uid: Uid) -> bool:
+        """Whether the neuron's last weights or commit are long enough ago."""
         last = int(self.results.last_update[storage_index(netuid)][uid])
-        limit = parameters.weights_set_rate_limit[netuid]
-        ensure(last == 0 or self.clock.now() - last >= limit, SettingWeightsTooFast)
+        limit = self.subnets.parameters.weights_set_rate_limit[netuid]
+        return last == 0 or self.clock.now() - last >= limit
+
+    def date(self, netuid: NetUid, uid: Uid) -> None:
+        """Count the neuron as active from now, and start its rate limit."""
+        self.results.set_last_update(netuid, uid, self.clock.now())
+
+    def _checked_setter(
+        self, hotkey: AccountId, netuid: NetUid, version: int, uids: tuple[U16, ...]
+    ) -> Uid:
+        uid = self.neurons.uid_of(netuid, hotkey)
+        if uid is None:
+            raise HotKeyNotRegisteredInSubNet
+        self.check_stake(hotkey, netuid)
+        least_version = self.subnets.parameters.weights_version_key[netuid]
+        ensure(version >= least_version, IncorrectWeightVersionKey)
+        in_time = self.takes_commits(netuid) or self.passes_rate_limit(netuid, uid)
+        ensure(in_time, SettingWeightsTooFast)
+        is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
         permitted = bool(self.results.validator_permit[netuid][uid])
         ensure(is_self_weight(uid, uids) or is_owner or permitted, NeuronNoValidatorPermit)
         return uid
