@@ -1,38 +1,40 @@
-"""The consumer's door: OpenAI's chat form and each subnet's own, over HTTP.
+"""The consumer's door: OpenAI's forms and each subnet's own, over HTTP.
 
 | path | answer |
 |---|---|
 | `POST /v1/chat/completions` | a chat completion, whole or as events |
-| `GET /v1/models`, `GET /v1/models/{id}` | the chat models there are |
+| `POST /v1/embeddings` | vectors of texts |
+| `GET /v1/models`, `GET /v1/models/{id}` | the models there are, with the claims that hold |
 | `POST /v1/subnets/{name}` | any subnet: its `Ask` in, its `Answer` out, both JSON |
+| `POST /v1/pipelines/text-analysis` | a chat answer and its analysis, with a receipt per step |
+| `GET /v1/receipts/{id}` | a receipt, and the proof that it is in the books |
+| `GET /v1/usage` | what the key's account used |
 | `GET /healthz`, `GET /metrics` | for whoever operates it |
 
-It listens on the local host and asks for no key: what may reach it may use it. Nothing about the
-consumer (keys, addresses, names) is passed on to miners.
+Who may use it says `keys`; without keys, whoever reaches it may.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic import ValidationError
-
-from mycelia.gateway import openai
+from mycelia.gateway.answers import Answers, Call, Catalogue
 from mycelia.gateway.directory import Directory
-from mycelia.gateway.dispatch import Dispatcher, Stream
-from mycelia.gateway.errors import ApiError, invalid
+from mycelia.gateway.dispatch import Dispatcher
+from mycelia.gateway.errors import ApiError
+from mycelia.gateway.keys import OPEN, Account, Keys
+from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.reply import Reply, lines
+from mycelia.neuron.receipts import ReceiptError
 from mycelia.neuron.subnet import Spec
 from mycelia.wire import connection
 from mycelia.wire.connection import Admission, Head
@@ -40,29 +42,16 @@ from mycelia.wire.contract import MIB, WireLimits
 from mycelia.wire.errors import Rejection
 
 _log = logging.getLogger(__name__)
-_SLACK_S = 10.0
-"""What a consumer may add to a subnet's deadline by reading slowly."""
 
 LIMITS = WireLimits(
     body_bytes=MIB, head_bytes=32 * 1024, head_s=10.0, body_s=10.0, inflight=64, connections=512
 )
 
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request as its handler sees it."""
-
-    name: str
-    """What follows the known part of the path."""
-    body: bytes
-    reply: Reply
-
-
-_Handler = Callable[[_Call], Awaitable[None]]
+_Handler = Callable[[Call], Awaitable[None]]
 
 
 class Gateway:
-    """An ASGI application over some subnets."""
+    """An application over some subnets, for a `Listener`."""
 
     def __init__(
         self,
@@ -71,21 +60,27 @@ class Gateway:
         dispatcher: Dispatcher,
         metrics: Metrics,
         limits: WireLimits = LIMITS,
+        *,
+        keys: Keys | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        self._specs = {spec.subnet.name: spec for spec in specs}
-        self._models = {
-            spec.openai_model: spec for spec in self._specs.values() if spec.openai_model
-        }
+        self._catalogue = Catalogue(specs)
         self._directory = directory
-        self._dispatcher = dispatcher
         self._metrics = metrics
         self._limits = limits
+        self._keys = keys or Keys()
+        self._meter = meter or Meter(metrics)
         self._born_s = int(time.time())
+        answers = Answers(self._catalogue, dispatcher, self._meter, metrics)
         self._routes: dict[tuple[str, str], _Handler] = {
-            ("POST", "/v1/chat/completions"): self._chat,
+            ("POST", "/v1/chat/completions"): answers.chat,
+            ("POST", "/v1/embeddings"): answers.embed,
+            ("POST", "/v1/subnets/"): answers.ask,
+            ("POST", "/v1/pipelines/"): answers.run,
             ("GET", "/v1/models"): self._list_models,
             ("GET", "/v1/models/"): self._get_model,
-            ("POST", "/v1/subnets/"): self._ask,
+            ("GET", "/v1/receipts/"): self._get_receipt,
+            ("GET", "/v1/usage"): self._get_usage,
             ("GET", "/healthz"): self._health,
             ("GET", "/metrics"): self._show_metrics,
         }
@@ -104,24 +99,34 @@ class Gateway:
         return lines(headers | error.headers()), error.body()
 
     def admit(self, head: Head) -> Admission:
-        """Decide by the head of a request whether it is served."""
+        """Decide by the head of a request whether it is served, and on whose account."""
         path, name = self._split(unquote(head.path))
         try:
             handler = self._handler(head.method, path)
+            account = OPEN
+            if path.startswith("/v1/"):
+                account = self._keys.account(head.headers.get(b"authorization"))
         except ApiError as error:
             self._metrics.request(path, error.status)
             raise _Refused(error) from None
-        serve = partial(self._serve, handler, path, name)
+        serve = partial(self._serve, handler, path, name, account)
         return Admission(serve, self._limits.body_bytes, self._limits.body_s)
 
     async def _serve(
-        self, handler: _Handler, path: str, name: str, body: bytes, made: connection.Reply
+        self,
+        handler: _Handler,
+        path: str,
+        name: str,
+        account: Account,
+        body: bytes,
+        made: connection.Reply,
     ) -> None:
         """Answer one request; every failure ends here, as an error in OpenAI's form."""
         reply = Reply(made, {"x-request-id": _request_id()})
+        started_s = time.monotonic()
         self._metrics.inflight += 1
         try:
-            await handler(_Call(name, body, reply))
+            await handler(Call(path, name, body, reply, account))
         except ApiError as error:
             reply.error(error)
         except TimeoutError:
@@ -132,7 +137,7 @@ class Gateway:
             reply.error(ApiError(500, "gateway_failed", "The gateway failed on this request.", ""))
         finally:
             self._metrics.inflight -= 1
-            self._metrics.request(path, reply.status or 499)
+            self._metrics.request(path, reply.status or 499, time.monotonic() - started_s)
 
     def _split(self, path: str) -> tuple[str, str]:
         """Return the known part of a path and the rest; "other" if nothing of it is known."""
@@ -154,113 +159,79 @@ class Gateway:
             )
         return handler
 
-    async def _chat(self, call: _Call) -> None:
-        received_s = time.monotonic()
-        request = openai.parse_chat(_json(call))
-        spec = self._model(request.model)
-        ask = openai.ask_of(spec.subnet.Ask, request.fields)
-        chat = openai.Chat(
-            id=f"chatcmpl-{secrets.token_hex(12)}",
-            model=request.model,
-            created_s=int(time.time()),
-            prompt_length=sum(len(turn["content"]) for turn in request.fields["messages"]),
-        )
-        async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
-            asked_s = time.monotonic()
-            if request.stream:
-                stream = await self._dispatcher.stream(spec.subnet, ask)
-                try:
-                    self._name_miner(call, stream.route.endpoint.hotkey, spec)
-                    await self._relay(call, chat, stream, include_usage=request.include_usage)
-                finally:
-                    await stream.close()
-                return
-            answered = await self._dispatcher.fold(spec.subnet, ask)
-            answered_s = time.monotonic()
-            # Folding has checked that this is one of the subnet's answers, with these fields.
-            whole: Any = answered.reply
-            chat.take(whole)
-            self._name_miner(call, answered.route.endpoint.hotkey, spec)
-            body = json.dumps(chat.whole(), ensure_ascii=False).encode()
-            overhead_s = (asked_s - received_s) + (time.monotonic() - answered_s)
-            call.reply.headers["x-gateway-overhead-ms"] = f"{overhead_s * 1000:.2f}"
-            call.reply.whole(body)
-
-    async def _relay(
-        self, call: _Call, chat: openai.Chat, stream: Stream, *, include_usage: bool
-    ) -> None:
-        """Send the events of one answer. The status was withheld until its first piece came."""
-        reply = call.reply
-        reply.begin_events()
-        await reply.write(chat.opening())
-        async with reply.kept_alive(), aclosing(stream.pieces()) as pieces:
-            async for piece in pieces:
-                if event := chat.chunk(piece):
-                    await reply.write(event)
-        if chat.finish is None:
-            raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
-        reply.last(chat.closing(include_usage=include_usage))
-
-    async def _ask(self, call: _Call) -> None:
-        spec = self._specs.get(call.name)
-        if spec is None:
-            raise ApiError(
-                404,
-                "subnet_not_found",
-                f"There is no subnet '{call.name[:64]}' here.",
-                f"Known are: {', '.join(self._specs)}.",
-            )
-        try:
-            ask = spec.subnet.Ask.model_validate_json(call.body)
-        except ValidationError as error:
-            raise openai.from_validation(error) from None
-        async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
-            answered = await self._dispatcher.ask(spec.subnet, ask)
-            self._name_miner(call, answered.route.endpoint.hotkey, spec)
-            call.reply.whole(answered.reply.model_dump_json().encode())
-
-    async def _list_models(self, call: _Call) -> None:
-        models = [self._described(name, spec) for name, spec in self._models.items()]
+    async def _list_models(self, call: Call) -> None:
+        models = [self._described(name, spec) for name, spec in self._catalogue.models.items()]
         call.reply.whole(json.dumps({"object": "list", "data": models}).encode())
 
-    async def _get_model(self, call: _Call) -> None:
-        spec = self._model(call.name)
-        call.reply.whole(json.dumps(self._described(call.name, spec)).encode())
-
-    async def _health(self, call: _Call) -> None:
-        miners = {name: len(self._directory.routes(name)) for name in self._specs}
-        # Alive is one thing, useful another: an operator's probe wants to know the latter.
-        status = 200 if all(miners.values()) else 503
-        call.reply.whole(json.dumps({"miners": miners}).encode(), status=status)
-
-    async def _show_metrics(self, call: _Call) -> None:
-        call.reply.whole(self._metrics.text().encode(), content_type="text/plain; version=0.0.4")
-
-    def _model(self, name: str) -> Spec:
-        spec = self._models.get(name)
-        if spec is None:
-            raise ApiError(
-                404,
-                "model_not_found",
-                f"There is no model '{name[:64]}' here.",
-                f"Known are: {', '.join(self._models)}.",
-                param="model",
-            )
-        return spec
+    async def _get_model(self, call: Call) -> None:
+        described = self._described(call.name, self._catalogue.model(call.name))
+        call.reply.whole(json.dumps(described).encode())
 
     def _described(self, name: str, spec: Spec) -> dict[str, Any]:
-        return {
+        routes = self._directory.routes(spec.subnet.name)
+        claims: dict[bytes, dict[str, Any]] = {}
+        for route in routes:
+            if route.manifest is not None and route.claim is not None:
+                # What distinguishes two claims is what they say, not who says it.
+                said = route.manifest.model_dump(exclude={"miner", "subnet"})
+                shown = claims.setdefault(json.dumps(said).encode(), said | {"miners": []})
+                shown["miners"].append(route.endpoint.hotkey)
+        described: dict[str, Any] = {
             "id": name,
             "object": "model",
             "created": self._born_s,
             "owned_by": "network",
             "subnet": spec.subnet.name,
-            "miners": len(self._directory.routes(spec.subnet.name)),
+            "miners": len(routes),
+            "claims": list(claims.values()),
         }
+        if claims:
+            described["context_length"] = min(claim["context"] for claim in claims.values())
+        return described
 
-    @staticmethod
-    def _name_miner(call: _Call, hotkey: str, spec: Spec) -> None:
-        call.reply.headers |= {"x-miner": hotkey, "x-subnet": spec.subnet.name}
+    async def _get_receipt(self, call: Call) -> None:
+        book = self._meter.book
+        try:
+            if book is None:
+                raise ReceiptError("receipts_off", "No receipts are kept here.", "Ask elsewhere.")
+            leaf = bytes.fromhex(call.name)
+            statement = book.find(leaf)
+        except (ReceiptError, ValueError):
+            raise ApiError(
+                404, "receipt_not_found", "There is no such receipt here.", "Check its id."
+            ) from None
+        body: dict[str, Any] = {
+            "id": call.name,
+            "receipt": statement.receipt.to_json(),
+            "counter_scheme": statement.scheme,
+            "counter_signature": "0x" + statement.signature.hex(),
+            "proof": None,
+        }
+        try:
+            proof, root = book.proof(leaf)
+        except ReceiptError:
+            pass  # The epoch is still open: the proof comes with its end.
+        else:
+            path = [node.hex() for node in proof.path]
+            body["proof"] = {"index": proof.index, "count": proof.count, "path": path}
+            body["root"] = {
+                name: value.hex() if isinstance(value, bytes) else value
+                for name, value in asdict(root).items()
+            }
+        call.reply.whole(json.dumps(body).encode())
+
+    async def _get_usage(self, call: Call) -> None:
+        usage = {"account": call.account.name, "models": self._meter.usage(call.account)}
+        call.reply.whole(json.dumps(usage).encode())
+
+    async def _health(self, call: Call) -> None:
+        miners = {name: len(self._directory.routes(name)) for name in self._catalogue.specs}
+        # Alive is one thing, useful another: an operator's probe wants to know the latter.
+        status = 200 if all(miners.values()) else 503
+        call.reply.whole(json.dumps({"miners": miners}).encode(), status=status)
+
+    async def _show_metrics(self, call: Call) -> None:
+        call.reply.whole(self._metrics.text().encode(), content_type="text/plain; version=0.0.4")
 
 
 class _Refused(Rejection):
@@ -273,13 +244,3 @@ class _Refused(Rejection):
 
 def _request_id() -> str:
     return f"req_{secrets.token_hex(12)}"
-
-
-def _json(call: _Call) -> dict[str, Any]:
-    try:
-        value = json.loads(call.body)
-    except (ValueError, RecursionError):
-        raise invalid("The body is not JSON.", "Send one JSON object.") from None
-    if not isinstance(value, dict):
-        raise invalid("The body is no JSON object.", "Send one JSON object.")
-    return value

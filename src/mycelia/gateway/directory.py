@@ -13,6 +13,7 @@ from typing import Protocol
 
 from mycelia.neuron.chain import CallFailed, ChainAway, Metagraph
 from mycelia.neuron.events import EventLog
+from mycelia.neuron.manifest import Manifest
 from mycelia.wire.contract import Endpoint
 
 REFRESH_S = 2.0
@@ -27,12 +28,25 @@ class Route:
     netuid: int
     uid: int
     incentive: float
+    epoch: int = 0
+    """Height of the subnet's last epoch: receipts are booked under it."""
+    manifest: Manifest | None = None
+    """What the miner claims to run, if validators attest it."""
+    claim: bytes | None = None
+    """The manifest's digest: answers must be given under it."""
 
 
 class Directory(Protocol):
     """Knows the routes of each subnet at this moment."""
 
     def routes(self, subnet: str) -> Sequence[Route]: ...
+
+
+class Claims(Protocol):
+    """Knows which claims validators attest."""
+
+    async def attach(self, graph: Metagraph, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        """Return the routes with the manifests that hold for them. Raises as the chain does."""
 
 
 class Graphs(Protocol):
@@ -42,7 +56,11 @@ class Graphs(Protocol):
 
 
 class ChainDirectory:
-    """A `Directory` that follows the metagraphs of some subnets, given as netuid by name."""
+    """A `Directory` that follows the metagraphs of some subnets, given as netuid by name.
+
+    With `claims`, each route carries the manifest that validators attest; if they are `required`,
+    miners without one are no routes.
+    """
 
     def __init__(
         self,
@@ -51,12 +69,18 @@ class ChainDirectory:
         *,
         log: EventLog | None = None,
         refresh_s: float = REFRESH_S,
+        claims: Claims | None = None,
+        claims_required: bool = False,
     ) -> None:
         self._chain = chain
         self._netuids = dict(netuids)
         self._log = log or EventLog(None, "gateway")
         self._refresh_s = refresh_s
+        self._claims = claims
+        self._claims_required = claims_required
         self._routes: dict[str, tuple[Route, ...]] = {}
+        self.graphs: dict[str, Metagraph] = {}
+        """The newest snapshots, by subnet."""
 
     def routes(self, subnet: str) -> Sequence[Route]:
         """Return the routes of the newest snapshot; none for an unknown subnet."""
@@ -79,7 +103,13 @@ class ChainDirectory:
     async def refresh(self) -> None:
         """Renew the snapshots once. Raises ChainAway or CallFailed and keeps what there was."""
         for name, netuid in self._netuids.items():
-            self._routes[name] = routes_of(name, await self._chain.metagraph(netuid))
+            graph = self.graphs[name] = await self._chain.metagraph(netuid)
+            routes = routes_of(name, graph)
+            if self._claims is not None:
+                routes = await self._claims.attach(graph, routes)
+                if self._claims_required:
+                    routes = tuple(route for route in routes if route.manifest is not None)
+            self._routes[name] = routes
 
 
 def routes_of(subnet: str, graph: Metagraph) -> tuple[Route, ...]:
@@ -91,6 +121,7 @@ def routes_of(subnet: str, graph: Metagraph) -> tuple[Route, ...]:
             graph.netuid,
             neuron.uid,
             neuron.incentive,
+            graph.last_step,
         )
         for neuron in graph.neurons
         if neuron.host is not None and neuron.port > 0

@@ -30,10 +30,13 @@ from mycelia.wire.errors import (
     Unreachable,
     WireError,
 )
+from mycelia.wire.receipt import Receipt
 
 _ATTEMPTS = 4
 
 T = TypeVar("T")
+# Any: only the translation that asks knows the fields of its subnet's answers.
+Check = Callable[[Any], object]
 
 
 class Caller(Protocol):
@@ -54,6 +57,7 @@ class Answered:
 
     reply: Reply
     route: Route
+    receipt: Receipt
 
 
 class Stream:
@@ -63,13 +67,15 @@ class Stream:
         self,
         route: Route,
         first: Delta,
-        rest: AsyncIterator[bytes],
+        rest: ReplyStream,
+        chunks: AsyncIterator[bytes],
         subnet: type[Subnet],
         attempt: _Attempt,
     ) -> None:
         self.route = route
         self._first = first
         self._rest = rest
+        self._chunks = chunks
         self._subnet = subnet
         self._attempt = attempt
 
@@ -78,8 +84,9 @@ class Stream:
         """Yield the pieces. Raises ApiError when the miner breaks off."""
         try:
             yield self._first
-            async for chunk in self._rest:
+            async for chunk in self._chunks:
                 yield _piece(self._subnet, chunk)
+            _check_claim(self.route, self._rest.receipt)
         except WireError as error:
             self._attempt.failed(error)
             raise ApiError(
@@ -89,6 +96,11 @@ class Stream:
                 "What came so far is incomplete; ask again.",
             ) from error
         self._attempt.succeeded()
+
+    @property
+    def receipt(self) -> Receipt:
+        """The verified receipt, once all pieces were read."""
+        return self._rest.receipt
 
     async def close(self) -> None:
         """Release the connection; cancels the miner's work if the answer was not complete."""
@@ -106,8 +118,11 @@ class Dispatcher:
         self._router = router
         self._metrics = metrics
 
-    async def ask(self, subnet: type[Subnet], ask: Request) -> Answered:
-        """Get one complete answer. Raises ApiError 503 or 504 when no miner gives one."""
+    async def ask(self, subnet: type[Subnet], ask: Request, check: Check | None = None) -> Answered:
+        """Get one complete answer. Raises ApiError 503 or 504 when no miner gives one.
+
+        An answer on which `check` raises ValueError is none.
+        """
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Answered:
@@ -116,10 +131,13 @@ class Dispatcher:
                     attempt.route.endpoint, subnet.path(), body, attempt.deadline.remaining()
                 )
             attempt.answered()
+            _check_claim(attempt.route, outcome.receipt)
             reply = _parsed(lambda: subnet.Answer.model_validate_json(outcome.body))
+            if check is not None:
+                _parsed(lambda: check(reply))
             attempt.succeeded()
             await attempt.close()
-            return Answered(reply, attempt.route)
+            return Answered(reply, attempt.route, outcome.receipt)
 
         return await self._first_success(subnet, one)
 
@@ -131,14 +149,15 @@ class Dispatcher:
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Answered:
-            first, rest = await self._begin(subnet, body, attempt)
+            first, rest, chunks = await self._begin(subnet, body, attempt)
             pieces = [first]
-            async for chunk in rest:
+            async for chunk in chunks:
                 pieces.append(_piece(subnet, chunk))  # noqa: PERF401 - read as it arrives
+            _check_claim(attempt.route, rest.receipt)
             reply = _parsed(lambda: subnet.Answer.fold(pieces))
             attempt.succeeded()
             await attempt.close()
-            return Answered(reply, attempt.route)
+            return Answered(reply, attempt.route, rest.receipt)
 
         return await self._first_success(subnet, one)
 
@@ -147,14 +166,14 @@ class Dispatcher:
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Stream:
-            first, rest = await self._begin(subnet, body, attempt)
-            return Stream(attempt.route, first, rest, subnet, attempt)
+            first, rest, chunks = await self._begin(subnet, body, attempt)
+            return Stream(attempt.route, first, rest, chunks, subnet, attempt)
 
         return await self._first_success(subnet, one)
 
     async def _begin(
         self, subnet: type[Subnet], body: bytes, attempt: _Attempt
-    ) -> tuple[Delta, AsyncIterator[bytes]]:
+    ) -> tuple[Delta, ReplyStream, AsyncIterator[bytes]]:
         async with asyncio.timeout(attempt.patience_s):
             reply = await attempt.stack.enter_async_context(
                 self._caller.stream(
@@ -169,7 +188,7 @@ class Dispatcher:
         if chunk is None:
             raise _malformed()
         attempt.answered()
-        return _piece(subnet, chunk), chunks
+        return _piece(subnet, chunk), reply, chunks
 
     async def _first_success(
         self, subnet: type[Subnet], one: Callable[[_Attempt], Awaitable[T]]
@@ -230,7 +249,9 @@ class _Attempt:
         self.stack.callback(router.ended, route)
 
     def answered(self) -> None:
-        self._router.answered(self.route, time.monotonic() - self._started_s)
+        first_byte_s = time.monotonic() - self._started_s
+        self._router.answered(self.route, first_byte_s)
+        self._metrics.first_byte(self.route.subnet, first_byte_s)
 
     def succeeded(self) -> None:
         self._router.succeeded(self.route)
@@ -250,6 +271,16 @@ class _Attempt:
 
     async def close(self) -> None:
         await self.stack.aclose()
+
+
+def _check_claim(route: Route, receipt: Receipt) -> None:
+    """Raise unless the answer was given under the claim for which the miner was chosen."""
+    if route.claim is not None and receipt.claim != route.claim:
+        raise BadReceipt(
+            "wrong_claim",
+            "The miner did not answer under the manifest that validators attest.",
+            "Ask another miner.",
+        )
 
 
 def _piece(subnet: type[Subnet], chunk: bytes) -> Delta:

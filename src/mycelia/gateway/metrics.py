@@ -1,56 +1,137 @@
-"""A few counters in Prometheus' text form."""
+"""Counters and times in Prometheus' text form."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from dataclasses import dataclass, field
+
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+OVERHEAD_BOUNDS_S = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How often a time fell under each bound, in seconds."""
+
+    bounds_s: tuple[float, ...]
+    counts: list[int] = field(default_factory=list)
+    sum_s: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count a time."""
+        if not self.counts:
+            self.counts = [0] * (len(self.bounds_s) + 1)
+        self.counts[bisect_left(self.bounds_s, seconds)] += 1
+        self.sum_s += seconds
+
+    def lines(self, name: str, labels: str) -> list[str]:
+        """Return the samples, each bucket with all smaller ones, as the format wants it."""
+        below, lines = 0, []
+        bounds = [*map(str, self.bounds_s), "+Inf"]
+        for bound, count in zip(bounds, self.counts, strict=True):
+            below += count
+            lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {below}')
+        return [
+            *lines,
+            f"{name}_sum{{{labels}}} {self.sum_s:.6f}",
+            f"{name}_count{{{labels}}} {below}",
+        ]
 
 
 class Metrics:
-    """Counts requests by path and status, and attempts by subnet and outcome.
+    """Counts requests by path and status, attempts by subnet and outcome, tokens by model.
 
-    Labels come from closed sets (known paths, statuses, subnets, error codes of ours), except the
-    codes that miners invent: those count as one.
+    Labels come from closed sets (known paths, statuses, subnets, models, error codes of ours),
+    except the codes that miners invent: those count as one.
     """
 
     _CODES = frozenset(
         {
             "ok", "too_slow", "timeout", "unreachable", "malformed_reply", "malformed_answer",
             "reply_too_large", "bad_receipt", "busy", "not_permitted", "handler_failed",
+            "rate_limited", "wrong_claim",
         }
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.inflight = 0
+        self.late_receipts = 0
+        """Rows that the disk did not take at once."""
         self._requests: Counter[tuple[str, int]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
+        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._durations: dict[str, Histogram] = {}
+        self._first_bytes: dict[str, Histogram] = {}
+        self._overheads: dict[str, Histogram] = {}
 
     @property
     def requests(self) -> int:
         """Requests answered so far, whatever the status."""
         return sum(self._requests.values())
 
-    def request(self, path: str, status: int) -> None:
+    def request(self, path: str, status: int, seconds: float | None = None) -> None:
         """Count an answered request. `path` must be one of few."""
         self._requests[path, status] += 1
+        if seconds is not None:
+            _observe(self._durations, path, BOUNDS_S, seconds)
 
     def attempt(self, subnet: str, code: str) -> None:
         """Count how one request to one miner ended."""
         self._attempts[subnet, code if code in self._CODES else "other"] += 1
 
+    def first_byte(self, subnet: str, seconds: float) -> None:
+        """Count how long a miner took to begin its answer."""
+        _observe(self._first_bytes, subnet, BOUNDS_S, seconds)
+
+    def overhead(self, path: str, seconds: float) -> None:
+        """Count what the gateway itself added to an answer."""
+        _observe(self._overheads, path, OVERHEAD_BOUNDS_S, seconds)
+
+    def tokens(self, model: str, prompt: int, completion: int) -> None:
+        """Count what was delivered."""
+        self._tokens[model, "prompt"] += prompt
+        self._tokens[model, "completion"] += completion
+
     def text(self) -> str:
         """Return everything, as Prometheus reads it."""
-        lines = ["# TYPE mycelia_gateway_requests_total counter"]
+        name = "mycelia_gateway"
+        lines = [f"# TYPE {name}_requests_total counter"]
         lines += [
-            f'mycelia_gateway_requests_total{{path="{path}",status="{status}"}} {count}'
+            f'{name}_requests_total{{path="{path}",status="{status}"}} {count}'
             for (path, status), count in sorted(self._requests.items())
         ]
-        lines.append("# TYPE mycelia_gateway_attempts_total counter")
+        lines.append(f"# TYPE {name}_attempts_total counter")
         lines += [
-            f'mycelia_gateway_attempts_total{{subnet="{subnet}",outcome="{code}"}} {count}'
+            f'{name}_attempts_total{{subnet="{subnet}",outcome="{code}"}} {count}'
             for (subnet, code), count in sorted(self._attempts.items())
         ]
+        lines.append(f"# TYPE {name}_tokens_total counter")
         lines += [
-            "# TYPE mycelia_gateway_inflight gauge",
-            f"mycelia_gateway_inflight {self.inflight}",
+            f'{name}_tokens_total{{model="{model}",kind="{kind}"}} {count}'
+            for (model, kind), count in sorted(self._tokens.items())
+        ]
+        for what, label, histograms in (
+            ("request_seconds", "path", self._durations),
+            ("first_byte_seconds", "subnet", self._first_bytes),
+            ("overhead_seconds", "path", self._overheads),
+        ):
+            lines.append(f"# TYPE {name}_{what} histogram")
+            for key, histogram in sorted(histograms.items()):
+                lines += histogram.lines(f"{name}_{what}", f'{label}="{key}"')
+        lines += [
+            f"# TYPE {name}_inflight gauge",
+            f"{name}_inflight {self.inflight}",
+            f"# TYPE {name}_late_receipts_total counter",
+            f"{name}_late_receipts_total {self.late_receipts}",
         ]
         return "\n".join(lines) + "\n"
+
+
+def _observe(
+    histograms: dict[str, Histogram], key: str, bounds_s: tuple[float, ...], seconds: float
+) -> None:
+    histogram = histograms.get(key)
+    if histogram is None:
+        histogram = histograms[key] = Histogram(bounds_s)
+    histogram.observe(seconds)

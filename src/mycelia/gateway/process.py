@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from mycelia.gateway.app import LIMITS, Gateway
+from mycelia.gateway.claims import AttestedClaims, Documents, Published
 from mycelia.gateway.directory import ChainDirectory, Graphs
 from mycelia.gateway.dispatch import Caller, Dispatcher
+from mycelia.gateway.keys import Keys
+from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.neuron.events import EventLog, StatusFile
+from mycelia.neuron.journal import JournalError
 from mycelia.neuron.subnet import Spec
+from mycelia.wire.contract import Signer
 from mycelia.wire.listener import Listener
 
 _STATUS_S = 1.0
+
+
+class Wire(Caller, Documents, Protocol):
+    """The part of `WireClient` that a gateway needs."""
 
 
 class Stop(Protocol):
@@ -33,36 +43,62 @@ class GatewayConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 chooses a free one."""
+    keys: Path | None = None
+    """File of API keys; None leaves the gateway open."""
+    journal: Path | None = None
+    """File of receipts and usage; None keeps neither."""
+    claims_required: bool = False
+    """Offer only miners whose claims validators attest."""
 
 
 class GatewayProcess:
     """Runs until told to stop. A failure of the chain never stops it; a taken port does.
 
-    `caller` signs with the gateway's hotkey, which miners must have been told to serve.
+    `caller` signs with the gateway's hotkey, which miners must have been told to serve; `signer`
+    counter-signs receipts with it. `published` reads the digests of claims from the chain.
     """
 
     def __init__(
         self,
         specs: Iterable[Spec],
         chain: Graphs,
-        caller: Caller,
+        caller: Wire,
         config: GatewayConfig,
         *,
+        signer: Signer | None = None,
+        published: Published | None = None,
         log: EventLog | None = None,
         status: StatusFile | None = None,
     ) -> None:
+        """Raises `KeyFileError` or `JournalError` when a file of the config cannot be used."""
         self.port = 0
         self.metrics = Metrics()
         self._config = config
         self._log = log or EventLog(None, "gateway")
         self._status = status or StatusFile(None)
         self._router = Router()
-        self._directory = ChainDirectory(chain, config.netuids, log=self._log)
-        dispatcher = Dispatcher(self._directory, caller, self._router, self.metrics)
-        offered = [spec for spec in specs if spec.subnet.name in config.netuids]
-        self._listener = Listener(
-            Gateway(offered, self._directory, dispatcher, self.metrics), LIMITS
+        self._directory = ChainDirectory(
+            chain,
+            config.netuids,
+            log=self._log,
+            claims=AttestedClaims(caller, published) if published else None,
+            claims_required=config.claims_required,
         )
+        if config.journal is not None and signer is not None:
+            self._meter = Meter.open(config.journal, signer, self.metrics)
+        else:
+            self._meter = Meter(self.metrics)
+        self._epochs: dict[str, int] = {}
+        dispatcher = Dispatcher(self._directory, caller, self._router, self.metrics)
+        gateway = Gateway(
+            [spec for spec in specs if spec.subnet.name in config.netuids],
+            self._directory,
+            dispatcher,
+            self.metrics,
+            keys=Keys.load(config.keys) if config.keys else Keys(),
+            meter=self._meter,
+        )
+        self._listener = Listener(gateway, LIMITS)
 
     async def run(self, stop: Stop) -> None:
         """Serve until `stop`. Raises AppError when the port is taken."""
@@ -79,12 +115,14 @@ class GatewayProcess:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._listener.stop()
+            self._meter.close()
             self._log.emit("stopped", requests=self.metrics.requests)
 
     async def _report(self) -> None:
         while True:
             known = [r for name in self._config.netuids for r in self._directory.routes(name)]
             self._router.forget(route.endpoint.hotkey for route in known)
+            await self._seal()
             self._status.write(
                 state="serving",
                 port=self.port,
@@ -92,3 +130,22 @@ class GatewayProcess:
                 requests=self.metrics.requests,
             )
             await asyncio.sleep(_STATUS_S)
+
+    async def _seal(self) -> None:
+        """Seal the receipts of epochs that ended."""
+        book = self._meter.book
+        if book is None:
+            return
+        for subnet, graph in self._directory.graphs.items():
+            before = self._epochs.get(subnet)
+            self._epochs[subnet] = graph.last_step
+            if before is not None and before < graph.last_step:
+                try:
+                    root = await book.seal(subnet, before)
+                except JournalError as error:
+                    self._epochs[subnet] = before
+                    self._log.emit("journal_trouble", code=error.code, message=error.message)
+                    continue
+                self._log.emit(
+                    "sealed", subnet=subnet, epoch=before, count=root.count, root=root.root.hex()
+                )

@@ -28,8 +28,8 @@ from mycelia.wire.btauth import is_signed_by, scheme_of
 from mycelia.wire.contract import Signer
 from mycelia.wire.receipt import Receipt
 
-_VERSION = 1
-_SCHEMA = """
+VERSION = 1
+SCHEMA = """
 CREATE TABLE receipts (
     leaf BLOB PRIMARY KEY, subnet TEXT NOT NULL, epoch INTEGER NOT NULL,
     miner TEXT NOT NULL, caller TEXT NOT NULL, request_digest BLOB NOT NULL,
@@ -43,6 +43,7 @@ CREATE TABLE roots (
     caller TEXT NOT NULL, scheme TEXT NOT NULL, signature BLOB NOT NULL,
     PRIMARY KEY (subnet, epoch)) WITHOUT ROWID;
 """
+"""Of the tables here; a program may keep more in the same file."""
 _COUNTER = b"mycelia-counter/1\n"
 _ROOT = "mycelia-receipts/1"
 
@@ -118,12 +119,16 @@ class Inclusion:
 
 
 class ReceiptBook:
-    """Opens or creates a caller's book. `caller` counter-signs and seals."""
+    """A caller's book, in a journal that has the tables of `SCHEMA`. `caller` signs and seals."""
 
-    def __init__(self, path: Path, caller: Signer) -> None:
-        """Raises `JournalError` when the file is foreign, corrupt or newer than this program."""
-        self._caller = caller
-        self._journal = Journal(path, _SCHEMA, _VERSION)
+    def __init__(self, journal: Journal, caller: Signer) -> None:
+        self._journal = journal
+        self.caller = caller
+
+    @classmethod
+    def open(cls, path: Path, caller: Signer) -> ReceiptBook:
+        """Open or create a file of its own. Raises `JournalError` when it cannot be used."""
+        return cls(Journal(path, SCHEMA, VERSION), caller)
 
     def close(self) -> None:
         """Write what is waiting, then release the file."""
@@ -135,36 +140,9 @@ class ReceiptBook:
         One that comes after its epoch was sealed counts for the first one still open.
         Raises `JournalError` when the disk takes nothing; the row is then written later.
         """
-        statement = CoSigned.by(self._caller, receipt)
-        leaf = statement.leaf
-
-        def write(db: sqlite3.Connection) -> bytes:
-            row = db.execute("SELECT max(epoch) FROM roots WHERE subnet = ?", (subnet,)).fetchone()
-            sealed = -1 if row[0] is None else row[0]
-            db.execute(
-                "INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    leaf,
-                    subnet,
-                    max(epoch, sealed + 1),
-                    receipt.miner,
-                    receipt.caller,
-                    receipt.request_digest,
-                    receipt.response_digest,
-                    receipt.status,
-                    receipt.started_ms,
-                    receipt.first_byte_ms,
-                    receipt.finished_ms,
-                    receipt.claim,
-                    receipt.scheme,
-                    receipt.signature,
-                    statement.scheme,
-                    statement.signature,
-                ),
-            )
-            return leaf
-
-        return await self._journal.write(write)
+        statement = CoSigned.by(self.caller, receipt)
+        await self._journal.write(lambda db: insert(db, subnet, epoch, statement))
+        return statement.leaf
 
     async def seal(self, subnet: str, epoch: int) -> SealedRoot:
         """Close an epoch and all before it; return its root. Sealing again returns the same."""
@@ -175,9 +153,9 @@ class ReceiptBook:
                 return kept
             leaves = _leaves(db, subnet, epoch)
             root = merkle_root(leaves)
-            caller, scheme = self._caller.ss58_address, scheme_of(self._caller)
+            caller, scheme = self.caller.ss58_address, scheme_of(self.caller)
             bare = SealedRoot(subnet, epoch, len(leaves), root, caller, scheme, b"")
-            signature = self._caller.sign(bare.text())
+            signature = self.caller.sign(bare.text())
             db.execute(
                 "INSERT INTO roots VALUES (?,?,?,?,?,?,?)",
                 (subnet, epoch, len(leaves), root, caller, scheme, signature),
@@ -212,6 +190,34 @@ class ReceiptBook:
         """Statements of an epoch so far."""
         with closing(self._journal.reader()) as db:
             return len(_leaves(db, subnet, epoch))
+
+
+def insert(db: sqlite3.Connection, subnet: str, epoch: int, statement: CoSigned) -> None:
+    """Put a statement under the epoch, or the first one still open. For use inside a write."""
+    row = db.execute("SELECT max(epoch) FROM roots WHERE subnet = ?", (subnet,)).fetchone()
+    sealed = -1 if row[0] is None else row[0]
+    receipt = statement.receipt
+    db.execute(
+        "INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            statement.leaf,
+            subnet,
+            max(epoch, sealed + 1),
+            receipt.miner,
+            receipt.caller,
+            receipt.request_digest,
+            receipt.response_digest,
+            receipt.status,
+            receipt.started_ms,
+            receipt.first_byte_ms,
+            receipt.finished_ms,
+            receipt.claim,
+            receipt.scheme,
+            receipt.signature,
+            statement.scheme,
+            statement.signature,
+        ),
+    )
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

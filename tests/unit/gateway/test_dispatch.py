@@ -14,7 +14,7 @@ from mycelia.gateway.errors import ApiError
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.neuron.subnet import Delta, Limits, Reply, Request, Subnet
-from mycelia.wire import BadReceipt, Endpoint, Refused, Timeout, Unreachable, WireError
+from mycelia.wire import BadReceipt, Endpoint, Receipt, Refused, Timeout, Unreachable, WireError
 
 
 class Words(Subnet):
@@ -42,6 +42,7 @@ DOWN = Unreachable("unreachable", "down", "")
 BUSY = Refused(429, "busy", "full", "", retry_after_s=2)
 FORGED = BadReceipt("bad_receipt", "forged", "")
 HANG = 3600.0
+RECEIPT = Receipt("m", "c", b"q" * 32, b"r" * 32, 200, 1, 2, 3, b"k" * 32, "sr25519", b"s" * 64)
 
 # What a miner does, in order: a text is sent, a number of seconds is waited, an error is raised.
 Script = list[str | float | WireError]
@@ -62,6 +63,7 @@ class Miners:
 
         class Outcome:
             body = Words.Answer(text="".join(got)).model_dump_json().encode()
+            receipt = RECEIPT
 
         return Outcome()
 
@@ -73,17 +75,20 @@ class Miners:
         self.asked.append(name)
         self.open.add(name)
 
-        async def chunks() -> AsyncIterator[bytes]:
-            for step in self.scripts[name]:
-                if isinstance(step, str):
-                    yield step.encode() if step.startswith("!") else _piece(step)
-                elif isinstance(step, WireError):
-                    raise step
-                else:
-                    await asyncio.sleep(step)
+        class Chunks:
+            receipt = RECEIPT
+
+            async def __aiter__(this) -> AsyncIterator[bytes]:  # noqa: N805 - self is outside
+                for step in self.scripts[name]:
+                    if isinstance(step, str):
+                        yield step.encode() if step.startswith("!") else _piece(step)
+                    elif isinstance(step, WireError):
+                        raise step
+                    else:
+                        await asyncio.sleep(step)
 
         try:
-            yield chunks()
+            yield Chunks()
         finally:
             self.open.discard(name)
 

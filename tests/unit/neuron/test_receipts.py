@@ -39,7 +39,7 @@ def receipt(number: int, claim: bytes | None = None) -> Receipt:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[ReceiptBook]:
-    book = ReceiptBook(tmp_path / "receipts.db", CALLER)
+    book = ReceiptBook.open(tmp_path / "receipts.db", CALLER)
     yield book
     book.close()
 
@@ -141,7 +141,7 @@ sys.path.insert(0, sys.argv[2])
 from test_receipts import CALLER, ReceiptBook, receipt
 
 async def main():
-    book = ReceiptBook(Path(sys.argv[1]), CALLER)
+    book = ReceiptBook.open(Path(sys.argv[1]), CALLER)
     number = 0
     async def one(n):
         leaf = await book.add("text", 1, receipt(n))
@@ -211,15 +211,15 @@ def test_a_foreign_file_is_refused(tmp_path, content):
     path = tmp_path / "receipts.db"
     path.write_bytes(content)
     with pytest.raises(JournalError) as refused:
-        ReceiptBook(path, CALLER)
+        ReceiptBook.open(path, CALLER)
     assert refused.value.remedy
 
 
 def test_a_newer_file_is_refused(tmp_path):
     path = tmp_path / "receipts.db"
-    ReceiptBook(path, CALLER).close()
+    ReceiptBook.open(path, CALLER).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(JournalError) as refused:
-        ReceiptBook(path, CALLER)
+        ReceiptBook.open(path, CALLER)
     assert refused.value.code == "journal_newer"
