@@ -13,6 +13,8 @@ from mycelia.pallets.balances import Balances
 from mycelia.pallets.commitments import Commitments
 from mycelia.pallets.network import Network
 from mycelia.pallets.shield import MevShield
+from mycelia.pallets.subtensor.commits.batches import Batches
+from mycelia.pallets.subtensor.commits.pallet import Commits
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -68,6 +70,9 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Results,
     Rows,
     Schedule,
+    Weights,
+    Commits,
+    Batches,
     Epochs,
     Prices,
     Payout,
@@ -76,7 +81,6 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Dissolution,
     Creation,
     Staking,
-    Weights,
     Serving,
     Trimming,
     Identities,
@@ -156,6 +160,21 @@ class Pallets:
         self.rows = Rows(state)
         self.schedule = Schedule(state, clock=clock, parameters=self.parameters)
         self.results = Results(state)
+        self.weights = Weights(
+            state,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            stakes=self.stakes,
+            results=self.results,
+            rows=self.rows,
+            clock=clock,
+        )
+        self.commits = Commits(
+            state, weights=self.weights, rows=self.rows, schedule=self.schedule, clock=clock
+        )
+        self.batches = Batches(
+            state, weights=self.weights, commits=self.commits, failure_of=COMPOSITION.failure
+        )
         self.epochs = Epochs(
             state,
             clock=clock,
@@ -259,15 +278,6 @@ class Pallets:
             market=self.market,
             custody=self.custody,
             limits=self.limits,
-        )
-        self.weights = Weights(
-            state,
-            subnets=self.subnets,
-            neurons=self.neurons,
-            stakes=self.stakes,
-            results=self.results,
-            rows=self.rows,
-            clock=clock,
         )
         self.trimming = Trimming(
             state,

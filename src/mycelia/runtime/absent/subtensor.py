@@ -23,9 +23,8 @@ from mycelia.codec import (
     U128,
     Bytes,
     Bytes8,
-    Compact,
 )
-from mycelia.frame.dispatch import Failure, Outcome
+from mycelia.frame.dispatch import Outcome
 from mycelia.pallets.subtensor.types import SubnetIdentityV3
 from mycelia.primitives import AccountId, Alpha, BlockNumber, NetUid, Tao
 from mycelia.runtime.absent.declare import (
@@ -116,12 +115,6 @@ _MOVE: Final = {
     "alpha_amount": Alpha,
 }
 _BETWEEN: Final = {"origin_netuid": NetUid, "destination_netuid": NetUid, "alpha_amount": Alpha}
-_REVEAL: Final = {
-    "uids": tuple[U16, ...],
-    "values": tuple[U16, ...],
-    "salt": tuple[U16, ...],
-    "version_key": U64,
-}
 
 _CALLS: Final = (
     call(
@@ -158,13 +151,6 @@ _CALLS: Final = (
     call(76, "sudo_set_min_childkey_take", take=U16),
     call(77, "sudo_set_max_childkey_take", take=U16),
     call(79, "register_network_with_identity", hotkey=AccountId, identity=SubnetIdentityV3 | None),
-    call(
-        80,
-        "batch_set_weights",
-        netuids=tuple[Compact[NetUid], ...],
-        weights=tuple[tuple[tuple[Compact[U16], Compact[U16]], ...], ...],
-        version_keys=tuple[Compact[U64], ...],
-    ),
     call(85, "move_stake", **_MOVE),
     call(86, "transfer_stake", destination_coldkey=AccountId, hotkey=AccountId, **_BETWEEN),
     call(87, "swap_stake", hotkey=AccountId, **_BETWEEN),
@@ -177,24 +163,7 @@ _CALLS: Final = (
         block_number=U64,
         signature=SIGNATURE_65,
     ),
-    call(96, "commit_weights", netuid=NetUid, commit_hash=H256),
-    call(97, "reveal_weights", netuid=NetUid, **_REVEAL),
-    call(
-        98,
-        "batch_reveal_weights",
-        netuid=NetUid,
-        uids_list=tuple[tuple[U16, ...], ...],
-        values_list=tuple[tuple[U16, ...], ...],
-        salts_list=tuple[tuple[U16, ...], ...],
-        version_keys=tuple[U64, ...],
-    ),
     call(99, "commit_crv3_weights", netuid=NetUid, commit=BOUNDED_BYTES, reveal_round=U64),
-    call(
-        100,
-        "batch_commit_weights",
-        netuids=tuple[Compact[NetUid], ...],
-        commit_hashes=tuple[H256, ...],
-    ),
     call(101, "recycle_alpha", hotkey=AccountId, amount=Alpha, netuid=NetUid),
     call(102, "burn_alpha", hotkey=AccountId, amount=Alpha, netuid=NetUid),
     call(109, "set_pending_childkey_cooldown", cooldown=U64),
@@ -209,8 +178,6 @@ _CALLS: Final = (
         commit_reveal_version=U16,
     ),
     call(114, "set_coldkey_auto_stake_hotkey", netuid=NetUid, hotkey=AccountId),
-    call(115, "commit_mechanism_weights", netuid=NetUid, mecid=U8, commit_hash=H256),
-    call(116, "reveal_mechanism_weights", netuid=NetUid, mecid=U8, **_REVEAL),
     call(
         117,
         "commit_crv3_mechanism_weights",
@@ -326,12 +293,6 @@ _EVENTS: Final = (
     event(82, "ColdkeySwapReannouncementDelaySet", BlockNumber),
     event(83, "DissolveNetworkScheduleDurationSet", BlockNumber),
     event(84, "CRV3WeightsCommitted", AccountId, INDEX, H256),
-    event(85, "WeightsCommitted", AccountId, INDEX, H256),
-    event(86, "WeightsRevealed", AccountId, INDEX, H256),
-    event(87, "WeightsBatchRevealed", AccountId, NetUid, tuple[H256, ...]),
-    event(88, "BatchWeightsCompleted", tuple[Compact[NetUid], ...], AccountId),
-    event(89, "BatchCompletedWithErrors"),
-    event(90, "BatchWeightItemFailed", NetUid, Failure),
     event(91, "StakeTransferred", AccountId, AccountId, AccountId, NetUid, NetUid, Tao),
     event(92, "StakeSwapped", AccountId, AccountId, NetUid, NetUid, Tao),
     event(96, "AlphaRecycled", AccountId, AccountId, Alpha, NetUid),
@@ -415,9 +376,6 @@ _ERRORS: Final = errors(
         44: "AllNetworksInImmunity",
         45: "NotEnoughBalanceToPaySwapHotKey",
         46: "NotRootSubnet",
-        51: "NoWeightsCommitFound",
-        52: "InvalidRevealCommitHashNotMatch",
-        54: "CommitRevealDisabled",
         55: "LiquidAlphaDisabled",
         56: "AlphaHighTooLow",
         57: "AlphaLowOutOfRange",
@@ -436,11 +394,6 @@ _ERRORS: Final = errors(
         71: "InvalidChildkeyTake",
         72: "TxChildkeyTakeRateLimitExceeded",
         75: "StakeUnavailable",
-        77: "TooManyUnrevealedCommits",
-        78: "ExpiredWeightCommit",
-        79: "RevealTooEarly",
-        80: "InputLengthsUnequal",
-        81: "CommittingWeightsTooFast",
         85: "TransferDisallowed",
         86: "ActivityCutoffTooLow",
         87: "CallDisabled",
