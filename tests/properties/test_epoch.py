@@ -22,6 +22,8 @@ from mycelia.pallets.subtensor.epoch import (
     kernel_fast,
     pairs_of,
 )
+from mycelia.pallets.subtensor.epoch.alpha import exponential, liquid_alpha, speeds_of
+from mycelia.pallets.subtensor.epoch.arrays import liquid_alphas, sigmoids
 from mycelia.pallets.subtensor.epoch.layouts import Block, Entries, Layout
 from mycelia.primitives.fixed import ONE_Q32
 
@@ -100,7 +102,7 @@ def plain(outcome: EpochOutput) -> dict[str, Any]:
     return fields
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(epochs())
 def test_fast_kernel_equals_the_clear_one(epoch: EpochInput) -> None:
     check_equal(epoch)
@@ -167,6 +169,33 @@ def test_fast_kernel_equals_the_clear_one_at_size(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(101, 106))
 def test_fast_kernel_equals_the_clear_one_on_large_subnets(seed: int) -> None:
     check_equal(random_subnet(seed, validators=512, miners=512))
+
+
+SHARE = st.one_of(
+    st.sampled_from([0, 1, ONE_Q32 // 2 - 1, ONE_Q32 // 2, ONE_Q32 - 1, ONE_Q32]),
+    st.integers(0, ONE_Q32),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(SHARE, SHARE, SHARE), max_size=20), U16, U16, STEEPNESS)
+def test_speeds_on_arrays_are_the_clear_ones(
+    shares: list[tuple[int, int, int]], one: int, other: int, steepness: int
+) -> None:
+    low, high = sorted((one, other))
+    speeds = speeds_of(
+        EpochParameters(alpha_low_u16=low, alpha_high_u16=high, alpha_steepness_percent=steepness)
+    )
+    consensus, weights, bonds = np.array(shares, dtype=np.uint64).reshape(-1, 3).T
+    found = liquid_alphas(consensus, weights, bonds, speeds).tolist()
+    assert found == [liquid_alpha(*share, speeds) for share in shares]
+
+
+def test_exponentials_with_a_value_of_their_own() -> None:
+    """e^0 and e^1 are exact constants of the rules; beside them the series speaks."""
+    exponents = [0, 1, -1, ONE_Q32 - 1, ONE_Q32, ONE_Q32 + 1, -ONE_Q32, 20 << 32, -20 << 32]
+    found = sigmoids(np.array(exponents, dtype=np.int64)).tolist()
+    assert found == [(1 << 64) // (ONE_Q32 + exponential(x)) for x in exponents]
 
 
 @settings(max_examples=150, deadline=None)

@@ -85,6 +85,7 @@ def test_raw_values() -> None:
     speeds = speeds_of(EpochParameters(**RAW_SPEEDS))
     for case in RAW["liquid_alphas"]:
         assert liquid_alpha(0, case["ahead_q32"], 0, speeds) == case["alpha_q32"]
+        assert liquid_alpha(0, case["ahead_q32"], case["ahead_q32"], speeds) == case["alpha_q32"]
         assert liquid_alpha(ONE_Q32, 0, case["ahead_q32"], speeds) == case["alpha_q32"]
 
 

@@ -5,6 +5,7 @@ The figures for Yuma 3 document how the compatible rules behave; they are no aim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,13 +14,17 @@ from mycelia.pallets.subtensor.epoch import (
     MYCELIA,
     YUMA2,
     YUMA3,
+    YUMA3_DENSE,
     EpochInput,
     EpochOutput,
     EpochParameters,
     EpochRules,
+    kernel,
     kernel_fast,
     pairs_of,
 )
+
+Kernel = Callable[[EpochInput], EpochOutput]
 
 MINERS = 20
 LIKED_BY_THE_ATTACKER = 9
@@ -144,3 +149,50 @@ def test_in_which_order_a_row_names_its_miners(rules: EpochRules, matters: bool)
     sorted_back = {uid: sorted(pairs_of(row)) for uid, row in back.bonds.items()}
     differ = sorted_back != {uid: pairs_of(row) for uid, row in forth.bonds.items()}
     assert differ == matters
+
+
+both_kernels = pytest.mark.parametrize(
+    "run_epoch", [kernel.run_epoch, kernel_fast.run_epoch], ids=["clear", "fast"]
+)
+
+
+@both_kernels
+def test_rows_are_read_forward_only_and_stored_as_named(run_epoch: Kernel) -> None:
+    """Yuma 3 with liquid alpha: the speed of a smaller uid named after a larger one is found as if
+    it had no weight and no bond; it is bought all the same.
+    """
+    bonds = {0: [(4, 1_000), (3, 60_000)]}
+    row = [20_000, 65_535]
+    epoch = backwards(world(YUMA3, [6, 3, 1], [row] * 3, bonds, bonds_penalty_u16=0, **FLEEING))
+    ordered = world(
+        YUMA3, [6, 3, 1], [row] * 3, {0: bonds[0][::-1]}, bonds_penalty_u16=0, **FLEEING
+    )
+    found = pairs_of(run_epoch(epoch).bonds[0])
+    assert [j for j, _ in found] == [4, 3]
+    slow = 60_000 + (65_535 * 20_000 // 85_535 - 60_000) * 435_213_075 / 2**32
+    assert dict(found)[3] == pytest.approx(slow, abs=1)
+    fast = dict(pairs_of(run_epoch(ordered).bonds[0]))
+    assert fast[3] < dict(found)[3] - 5_000
+    assert fast[4] == dict(found)[4]
+
+
+@both_kernels
+@pytest.mark.parametrize("rules", [YUMA3, YUMA3_DENSE, MYCELIA])
+def test_a_whole_bond_stays_whole(rules: EpochRules, run_epoch: Kernel) -> None:
+    for liquid in (False, True):
+        epoch = world(rules, [5], [[65_535]], {0: [(1, 65_535)]}, liquid_alpha=liquid)
+        assert pairs_of(run_epoch(epoch).bonds[0]) == [(1, 65_535)]
+
+
+def test_a_price_beyond_all_bounds_is_still_exact() -> None:
+    """Bonds that stand still, on a miner that only dust holds: the fast kernel gives way."""
+    epoch = world(
+        MYCELIA,
+        [2**40, 300],
+        [[0, 65_535], [65_535, 0]],
+        {0: [(2, 1)], 1: [(3, 1)]},
+        bonds_moving_average_ppm=1_000_000,
+    )
+    outcome = kernel_fast.run_epoch(epoch)
+    assert outcome.validator_emissions_rao == kernel.run_epoch(epoch).validator_emissions_rao
+    assert outcome.dividends_u16[:2] == (0, 65_535)
