@@ -8,7 +8,7 @@ from typing import Any
 
 from mycelia.chain import Chain
 from mycelia.crypto import blake2_256
-from mycelia.primitives import AccountId, InvalidTransaction
+from mycelia.primitives import AccountId, AppError, InvalidTransaction
 from mycelia.rpc import ChainInfo, Node, Sealed
 from mycelia.rpc.hub import Hub
 from mycelia.runtime import Extrinsic
@@ -70,7 +70,8 @@ class InstantSealer:
 
     def _revert(self, block: bytes) -> None:
         height = self.chain.history.height_of(block)
-        assert height is not None
+        if height is None:
+            raise AppError("unknown_snapshot", "No block of this chain.", "Take one of its own.")
         self.chain.rewind(height)
         self.pool.clear(height)
         self.on_reverted(Sealed(self.chain.head, self.chain.head_hash, ()))
@@ -80,7 +81,7 @@ class InstantSealer:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             future.set_result(work())
-        except InvalidTransaction as refusal:
+        except (InvalidTransaction, AppError) as refusal:
             future.set_exception(refusal)
         return future
 

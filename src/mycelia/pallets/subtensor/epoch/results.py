@@ -23,6 +23,7 @@ from mycelia.primitives import Alpha, BlockNumber, NetUid, Uid
 
 StorageIndex = Annotated[int, Named(U16, "subtensor_runtime_common::NetUidStorageIndex")]
 MECHANISM_STEP = 4_096
+_LAST_INDEX = 65_535
 
 U16s = NDArray[np.uint16]
 U64s = NDArray[np.uint64]
@@ -31,8 +32,8 @@ Array = TypeVar("Array", bound=NDArray[Any])  # Any: of whatever the vector hold
 
 
 def storage_index(netuid: NetUid, mechanism: int = 0) -> int:
-    """Under which number a mechanism's weights, bonds, incentives and updates are kept."""
-    return netuid + MECHANISM_STEP * mechanism
+    """Under which number a mechanism's weights, bonds, incentives and updates are kept; saturates at its width."""
+    return min(_LAST_INDEX, netuid + MECHANISM_STEP * mechanism)
 
 
 def fixed(array: Array) -> Array:

@@ -88,3 +88,13 @@ def test_stored_vectors_cannot_be_changed(results: Results) -> None:
 def test_mechanisms_have_their_own_index() -> None:
     assert storage_index(NetUid(3)) == 3
     assert storage_index(NetUid(3), 2) == 8_195
+
+
+def test_the_number_of_a_mechanism_that_cannot_be_saturates() -> None:
+    assert [storage_index(NetUid(3), mechanism) for mechanism in (0, 1, 15, 16, 255)] == [
+        3,
+        4_099,
+        61_443,
+        65_535,
+        65_535,
+    ]
