@@ -26,6 +26,9 @@ Wallet = Annotated[str, typer.Option(help="Name of the wallet whose hotkey this 
 Hotkey = Annotated[str, typer.Option(help="Name of the hotkey in the wallet.")]
 Log = Annotated[Path | None, typer.Option(help="File for events, one JSON object per line.")]
 Status = Annotated[Path | None, typer.Option(help="File for the newest state, as JSON.")]
+Monitor = Annotated[
+    int | None, typer.Option(help="Loopback port of /metrics and /health; 0 takes a free one.")
+]
 Models = Annotated[Path | None, typer.Option(help="Folder of models; the user's cache if absent.")]
 Subnets = Annotated[list[str], typer.Option("--subnet", help="NAME=NETUID; may be repeated.")]
 
@@ -98,12 +101,15 @@ def mine(
     ] = None,
     log: Log = None,
     status: Status = None,
+    monitor_port: Monitor = None,
     models: Models = None,
 ) -> None:
     """Serve a subnet's work, on any Bittensor-compatible chain on which the hotkey is registered."""
     from mycelia.cli.processes import Serving, Station, run_miner
 
-    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, talks=True)
+    station = Station(
+        wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port, talks=True
+    )
     serving = Serving(netuid, host, port, public_host, frozenset(gateway or ()))
     run_miner(station, subnet, variant, serving)
 
@@ -124,12 +130,15 @@ def validate(
     round_seconds: Annotated[float, typer.Option(help="Between two rounds of a subnet.")] = 5.0,
     log: Log = None,
     status: Status = None,
+    monitor_port: Monitor = None,
     models: Models = None,
 ) -> None:
     """Judge the miners of subnets and set their weights, on any Bittensor-compatible chain."""
     from mycelia.cli.processes import Station, run_validator
 
-    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, talks=True)
+    station = Station(
+        wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port, talks=True
+    )
     words = subnets if netuid is None else [f"{subnet}={netuid}" for subnet in subnets]
     run_validator(station, netuids(words), ledger, round_seconds)
 

@@ -32,6 +32,7 @@ class Station:
     status: Path | None = None
     models: Path | None = None
     hotkey: str = "default"
+    monitor_port: int | None = None
     talks: bool = False
     """Events go to the terminal where no file is named."""
 
@@ -121,6 +122,7 @@ def run_miner(station: Station, subnet: str, variant: str | None, serving: Servi
             serving.port,
             public_host=serving.public_host,
             gateways=serving.gateways,
+            monitor_port=station.monitor_port,
         )
         process = MinerProcess(
             spec.subnet,
@@ -162,7 +164,7 @@ def run_validator(
                 chain,
                 caller,
                 book,
-                ValidatorConfig(round_s=round_s),
+                ValidatorConfig(round_s=round_s, monitor_port=station.monitor_port),
                 log=station.event_log(),
                 status=station.status_file(),
             )

@@ -23,8 +23,8 @@ class EventLog:
 
     def __init__(self, path: Path | None, process: str, stream: IO[str] | None = None) -> None:
         """With no path, events go to `stream`, and with neither they are dropped."""
+        self.process = process
         self._path = path
-        self._process = process
         self._stream = stream
         self._file: IO[bytes] | None = None
         self._torn = False
@@ -36,7 +36,7 @@ class EventLog:
         """Write one event. Fields are plain JSON values; others are written as text."""
         if not self._file and not self._stream:
             return
-        line = {"at_ms": time.time_ns() // 1_000_000, "process": self._process, "event": event}
+        line = {"at_ms": time.time_ns() // 1_000_000, "process": self.process, "event": event}
         text = json.dumps(line | fields, default=str) + "\n"
         with contextlib.suppress(OSError):
             if self._file:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
+from mycelia.neuron.monitor import Health, Metric, Monitor
 from mycelia.neuron.routes import Traffic, batch_size, routes
 from mycelia.neuron.subnet import Limits, Miner, Subnet
 from mycelia.wire.contract import AllowSet, Signer, WireLimits
@@ -43,6 +44,8 @@ class MinerConfig:
     """Hotkeys of gateways to serve, ss58."""
     announce: bool = True
     """Publish the address on the chain."""
+    monitor_port: int | None = None
+    """Of metrics and health, on loopback; 0 takes a free one, None has none."""
     public_host: str | None = None
     """What the chain is told, where it differs from `host`: behind a router, or on all interfaces."""
 
@@ -86,11 +89,15 @@ class MinerProcess:
             wire_limits(subnet.limits, batch_size(miner)),
         )
         self.port = 0
+        self._monitor = Monitor(log.process if log else "miner", self._metrics, self._health)
+        self._chain_state = "not seen yet"
 
     async def run(self, stop: Stop) -> None:
         """Serve until `stop`. Raises AppError when the port is taken."""
         self.port = await self._server.start(self._config.host, self._config.port)
         self._log.emit("listening", host=self._config.host, port=self.port)
+        if self._config.monitor_port is not None:
+            await self._monitor.start(self._config.monitor_port)
         following = asyncio.create_task(self._follow())
         reporting = asyncio.create_task(self._report())
         try:
@@ -100,6 +107,7 @@ class MinerProcess:
                 task.cancel()
             await asyncio.gather(following, reporting, return_exceptions=True)
             await self._server.stop()
+            await self._monitor.stop()
             self._log.emit("stopped", requests=self.traffic.requests)
 
     async def _follow(self) -> None:
@@ -110,12 +118,12 @@ class MinerProcess:
                 graph = await self._chain.metagraph(self._config.netuid)
                 self.authority.replace(self._allowed(graph))
                 await self._announce(graph.neuron(self._hotkey))
-                trouble = ""
+                trouble, self._chain_state = "", "followed"
             except (ChainAway, CallFailed) as error:
                 # Said once per kind of trouble: an absent node would fill the log.
                 if error.code != trouble:
                     self._log.emit("chain_trouble", code=error.code, message=error.message)
-                trouble = error.code
+                trouble = self._chain_state = error.code
             # Not in step with the other miners of a machine.
             await asyncio.sleep(REFRESH_S * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
@@ -135,7 +143,22 @@ class MinerProcess:
                 state="serving",
                 subnet=self._subnet.name,
                 port=self.port,
+                monitor_port=self._monitor.port,
                 requests=self.traffic.requests,
                 failed=self.traffic.failed,
             )
             await asyncio.sleep(_STATUS_S)
+
+    def _metrics(self) -> Iterable[Metric]:
+        traffic = self.traffic
+        outcomes = {"served": traffic.served, "refused": traffic.refused, "failed": traffic.failed}
+        yield Metric.by("outcome", "mycelia_requests_total", "Requests by outcome.", outcomes)
+        yield Metric.one(
+            "mycelia_requests_inflight", "Requests under way.", float(self._server.inflight)
+        )
+        followed = float(self._chain_state == "followed")
+        yield Metric.one("mycelia_chain_followed", "1 while the node answers.", followed)
+
+    def _health(self) -> Health:
+        """Well as long as it serves: without the chain it serves whom it knew."""
+        return Health(True, f"serving {self._subnet.name}; chain: {self._chain_state}")

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, current, record
@@ -19,6 +22,7 @@ from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Ne
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
+from mycelia.neuron.monitor import Health, Metric, Monitor
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
@@ -30,6 +34,8 @@ _NEW_PERMIT_S = 10 * REFRESH_S
 """How long other miners may take before a refusal counts against them."""
 _KEPT_SAMPLES = 500_000
 """Per subnet, looked at when a validator starts; about a week of a small network."""
+_LEDGER_MOST_S = 10.0
+"""Longest pause between two tries to write to a ledger that takes nothing."""
 _SETTLED_SHARE = 0.5
 """Part of the rounds in which a miner with a known score takes part; newcomers are in each."""
 _REST = 1.0
@@ -49,6 +55,8 @@ class ValidatorConfig:
     retry_s: float = 1.0
     """First pause after a refused weight vector; doubles up to `retry_most_s`."""
     retry_most_s: float = 60.0
+    monitor_port: int | None = None
+    """Of metrics and health, on loopback; 0 takes a free one, None has none."""
 
 
 @dataclass
@@ -113,9 +121,13 @@ class Validator:
         self._config = config or ValidatorConfig()
         self._log = log or EventLog(None, "validator")
         self._status = status or StatusFile(None)
+        self._monitor = Monitor(log.process if log else "validator", self._metrics, self._health)
+        self._verdicts: Counter[tuple[str, str]] = Counter()
 
     async def run(self, stop: Stop) -> None:
         """Validate until `stop`."""
+        if self._config.monitor_port is not None:
+            await self._monitor.start(self._config.monitor_port)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._report())]
             for seat in self._seats:
@@ -129,6 +141,7 @@ class Validator:
             await stop.wait()
             for task in tasks:
                 task.cancel()
+            await self._monitor.stop()
 
     async def _follow(self, seat: Seat) -> None:
         """Keep the seat's view of the chain fresh."""
@@ -178,11 +191,13 @@ class Validator:
                 "challenge_failed", subnet=name, error=f"{type(error).__name__}: {error}"
             )
             return
-        self._ledger.add_round(
-            name, plan.number, plan.seed, seat.graph.height if seat.graph else 0, samples
+        height = seat.graph.height if seat.graph else 0
+        await self._kept(
+            seat, lambda: self._ledger.add_round(name, plan.number, plan.seed, height, samples)
         )
         for sample in samples:
             record(seat.book, sample)
+            self._verdicts[name, sample.verdict.value] += 1
         seat.round = plan.number
         self._log.emit(
             "round",
@@ -212,10 +227,29 @@ class Validator:
                 continue
             pause_s = self._config.retry_s
             seat.weights_height, seat.weighed_round = height, number
-            self._ledger.add_weights(seat.subnet.name, SetWeights(height, last_sample, weights))
+            taken = SetWeights(height, last_sample, weights)
+            await self._kept(seat, partial(self._ledger.add_weights, seat.subnet.name, taken))
             self._log.emit(
                 "weights", subnet=seat.subnet.name, height=height, round=number, weights=weights
             )
+
+    async def _kept(self, seat: Seat, write: Callable[[], None]) -> None:
+        """Write to the ledger, however long a full disk or a lock takes; the seat waits for it."""
+        pause_s = self._config.retry_s
+        while True:
+            try:
+                write()
+            except sqlite3.OperationalError as error:
+                if seat.trouble != "ledger_busy":
+                    self._log.emit("ledger_trouble", subnet=seat.subnet.name, error=str(error))
+                seat.trouble = "ledger_busy"
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LEDGER_MOST_S)
+                continue
+            if seat.trouble == "ledger_busy":
+                self._log.emit("ledger_back", subnet=seat.subnet.name)
+                seat.trouble = ""
+            return
 
     def _due(self, seat: Seat) -> dict[int, float] | None:
         """Weights to set now, or None."""
@@ -245,9 +279,45 @@ class Validator:
     async def _report(self) -> None:
         while True:
             self._status.write(
-                state="validating", subnets={seat.subnet.name: _state(seat) for seat in self._seats}
+                state="validating",
+                monitor_port=self._monitor.port,
+                subnets={seat.subnet.name: _state(seat) for seat in self._seats},
             )
             await asyncio.sleep(1.0)
+
+    def _metrics(self) -> Iterable[Metric]:
+        by_subnet = {seat.subnet.name: seat for seat in self._seats}
+        yield Metric(
+            "mycelia_samples_total",
+            "Samples by verdict since the process began.",
+            {
+                (("subnet", subnet), ("verdict", verdict)): float(count)
+                for (subnet, verdict), count in self._verdicts.items()
+            },
+        )
+        columns: dict[tuple[str, str], Callable[[Seat], float]] = {
+            ("mycelia_rounds", "Rounds recorded."): lambda seat: seat.round,
+            ("mycelia_permit", "1 with a permit."): lambda seat: seat.permit_since_s is not None,
+            ("mycelia_weights_height", "Block of the last weights."): lambda s: s.weights_height,
+            ("mycelia_chain_height", "Newest block seen."): lambda seat: (
+                seat.graph.height if seat.graph else -1
+            ),
+            ("mycelia_quality_mean", "Mean quality of the miners."): mean_quality,
+        }
+        for (name, about), value in columns.items():
+            values = {subnet: float(value(seat)) for subnet, seat in by_subnet.items()}
+            yield Metric.by("subnet", name, about, values)
+
+    def _health(self) -> Health:
+        """Not well while any subnet's chain or ledger gives trouble."""
+        troubles = [f"{s.subnet.name}: {s.trouble}" for s in self._seats if s.trouble]
+        return Health(not troubles, "; ".join(troubles) or "validating")
+
+
+def mean_quality(seat: Seat) -> float:
+    """Mean quality of the miners that a seat knows; 0 without any."""
+    qualities = [standing.quality for standing in seat.book.values() if standing.samples]
+    return sum(qualities) / len(qualities) if qualities else 0.0
 
 
 def _state(seat: Seat) -> dict[str, Any]:

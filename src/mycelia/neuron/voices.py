@@ -37,10 +37,16 @@ def drawn(deadline_s: float) -> float:
     return deadline_s * _CHANCE.uniform(*_DRAWN)
 
 
-class Voices:
-    """A `Caller` that signs each request with one of several hotkeys."""
+class Reader(Caller, Protocol):
+    """A caller that reads what miners show to anybody, too."""
 
-    def __init__(self, callers: Sequence[Caller]) -> None:
+    async def document(self, endpoint: Endpoint, path: str, deadline_s: float) -> bytes: ...
+
+
+class Voices:
+    """A `Reader` that signs each request with one of several hotkeys."""
+
+    def __init__(self, callers: Sequence[Reader]) -> None:
         """One caller per hotkey; who made them closes them."""
         self._callers = callers
 
@@ -54,5 +60,9 @@ class Voices:
         """As `WireClient.stream`."""
         return self._one().stream(endpoint, path, body, drawn(deadline_s))
 
-    def _one(self) -> Caller:
+    async def document(self, endpoint: Endpoint, path: str, deadline_s: float) -> bytes:
+        """As `WireClient.document`; it is not signed."""
+        return await self._callers[0].document(endpoint, path, deadline_s)
+
+    def _one(self) -> Reader:
         return _CHANCE.choice(self._callers)

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import json
 
+import aiohttp
 import pytest
 
 from mycelia.neuron.events import EventLog, StatusFile, read_status
@@ -37,7 +38,7 @@ def chain():
 
 @contextlib.asynccontextmanager
 async def running(memory, function=honest, subnet=Sum, **kwargs):
-    config = MinerConfig(1, HOST, 0, frozenset({GATEWAY.ss58_address}))
+    config = MinerConfig(1, HOST, 0, frozenset({GATEWAY.ss58_address}), monitor_port=0)
     process = MinerProcess(subnet, function, MINER, memory, config, **kwargs)
     stop = asyncio.Event()
     task = asyncio.create_task(process.run(stop))
@@ -215,3 +216,17 @@ async def test_status_reports_requests(tmp_path, monkeypatch):
 
 def test_pieces_are_strict():
     assert issubclass(Sum.Piece, Delta)
+
+
+async def test_metrics_count_what_was_served():
+    async with running(chain()) as (process, endpoint):
+        await ask(endpoint, VALIDATOR)
+        with contextlib.suppress(Refused):
+            await ask(endpoint, VALIDATOR, b"nonsense")
+        async with aiohttp.ClientSession(f"http://{HOST}:{process._monitor.port}") as session:
+            async with session.get("/metrics") as reply:
+                text = await reply.text()
+            async with session.get("/health") as reply:
+                assert (await reply.json())["state"] == "serving sum; chain: followed"
+    assert 'mycelia_requests_total{outcome="served"} 1' in text
+    assert 'mycelia_requests_total{outcome="refused"} 1' in text

@@ -3,6 +3,7 @@ import contextlib
 import json
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from mycelia.neuron.book import KNOWN_SAMPLES, Standing, Verdict, current, replayed, weigh
@@ -362,3 +363,47 @@ async def test_status_shows_scores(tmp_path):
             )
     scores = read_status(path)["subnets"]["sum"]["scores"]
     assert scores["1"]["quality"] == 1.0
+
+
+async def test_a_full_disk_makes_rounds_wait_and_loses_none(tmp_path, monkeypatch):
+    async with miners(honest) as found:
+        memory = MemoryChain(
+            metagraph(neuron(0, VALIDATOR.ss58_address, permit=True), *found, height=10)
+        )
+        monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
+        async with validating(memory, tmp_path) as (seat, ledger):
+            await eventually(lambda: seat.round >= 2)
+            ledger._db.execute("PRAGMA max_page_count = 1")  # what a full disk is to SQLite
+            ledger._db.execute("CREATE TABLE IF NOT EXISTS rounds (x)")
+            await eventually(lambda: seat.trouble == "ledger_busy", 20.0)
+            ledger._db.execute("PRAGMA max_page_count = 1000000")
+            await eventually(lambda: seat.trouble == "")
+            number = seat.round
+            await eventually(lambda: seat.round > number)
+            held = [sample.round for sample in ledger.samples("sum")]
+        assert held == list(range(1, len(held) + 1))
+    events = [json.loads(line)["event"] for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert events.count("ledger_trouble") == events.count("ledger_back") == 1
+
+
+async def test_metrics_tell_rounds_verdicts_and_troubles(tmp_path, monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(neuron(0, VALIDATOR.ss58_address, permit=True), *found))
+        config = replace(QUICK, monitor_port=0)
+        async with validating(memory, tmp_path, config=config) as (seat, _):
+            await eventually(lambda: seat.round >= 1)
+            await eventually(lambda: (read_status(tmp_path / "v.json") or {}).get("monitor_port"))
+            port = read_status(tmp_path / "v.json")["monitor_port"]
+            async with aiohttp.ClientSession(f"http://{HOST}:{port}") as session:
+                async with session.get("/metrics") as reply:
+                    text = await reply.text()
+                async with session.get("/health") as reply:
+                    assert reply.status == 200
+                memory.away = True
+                await eventually(lambda: seat.trouble == "chain_away")
+                async with session.get("/health") as reply:
+                    assert reply.status == 503
+    assert 'mycelia_samples_total{subnet="sum",verdict="scored"}' in text
+    assert 'mycelia_permit{subnet="sum"} 1' in text
+    assert 'mycelia_quality_mean{subnet="sum"} 1' in text

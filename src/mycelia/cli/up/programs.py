@@ -39,6 +39,7 @@ def miner(plan: Plan, record: Record, who: MinerPlan) -> Program:
             *("mycelia.cli", "mine", who.subnet, "--miner", who.variant),
             *("--netuid", str(record.netuids[who.subnet])),
             *("--host", HOST, "--port", str(record.ports[who.name])),
+            *("--monitor-port", "0"),
             *_station(plan, who.name),
         ),
         nice=_MINER_NICE,
@@ -52,7 +53,7 @@ def validator(plan: Plan, record: Record, name: str) -> Program:
         name,
         (
             *("mycelia.cli", "validate", *_subnets(plan, record.netuids)),
-            *("--ledger", str(plan.folder.ledgers / f"{name}.sqlite")),
+            *("--ledger", str(plan.folder.ledgers / f"{name}.sqlite"), "--monitor-port", "0"),
             *_station(plan, name),
         ),
         nice=_MINER_NICE,
