@@ -32,6 +32,10 @@ class TokenError(DispatchError):
         self.case = case
 
 
+class Overflow(DispatchError):
+    """A number would not fit its type. Give a smaller one."""
+
+
 class Error(DispatchError):
     """One cause of failure of a pallet's calls. Subclass with `index=`; the docstring is the metadata's text."""
 

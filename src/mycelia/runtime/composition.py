@@ -14,7 +14,7 @@ from typing import Any, get_args
 from mycelia.codec import U8, DecodeError, EncodeError, Scale, scale
 from mycelia.codec.scale import Field, TypeShape, VariantCase
 from mycelia.codec.types import docs_of, record_fields, wire_fields
-from mycelia.frame import BadOrigin, Call, CallSpec, Error, Pallet, TokenError
+from mycelia.frame import BadOrigin, Call, CallSpec, Error, Overflow, Pallet, TokenError
 from mycelia.frame import dispatch as d
 from mycelia.frame.address import LookupFailed
 from mycelia.frame.pallet import Constant, ViewSpec
@@ -145,6 +145,8 @@ class Composition:
             return d.BadOriginCase()
         if isinstance(error, TokenError):
             return d.Token(_case(d.TokenErrorCase, error.case))
+        if isinstance(error, Overflow):
+            return d.Arithmetic(_case(d.ArithmeticCase, "Overflow"))
         if isinstance(error, LookupFailed):
             return error.case
         return d.Other()

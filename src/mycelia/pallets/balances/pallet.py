@@ -14,6 +14,7 @@ from mycelia.frame import (
     Error,
     Event,
     Origin,
+    Overflow,
     Pallet,
     State,
     TokenError,
@@ -149,7 +150,9 @@ class Balances(Pallet, name="Balances"):
         origin.root()
         account = account_of(who)
         free = Tao(0) if new_free < EXISTENTIAL_DEPOSIT_RAO else new_free
-        self.total_issuance = Tao(self.total_issuance + free - self.free_balance(account))
+        total = self.total_issuance + free - self.free_balance(account)
+        ensure(total < 1 << 64, Overflow)
+        self.total_issuance = Tao(total)
         self.accounts.set_free(account, free)
         self.deposit(BalanceSet(account, free))
 

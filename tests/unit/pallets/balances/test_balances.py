@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mycelia.frame import TokenError
+from mycelia.frame import Origin, Overflow, TokenError
+from mycelia.frame.address import AccountAddress
 from mycelia.pallets.balances.pallet import EXISTENTIAL_DEPOSIT_RAO as ED
 from mycelia.pallets.balances.pallet import Balances, InsufficientBalance
 from mycelia.primitives import AccountId, Tao
@@ -79,6 +80,15 @@ def test_too_little_cannot_create_an_account(balances: Balances) -> None:
         balances.credit(CAT, Tao(ED - 1))
     balances.credit(CAT, Tao(ED))
     assert balances.total_issuance == 10_600 + ED
+
+
+def test_root_cannot_make_more_than_a_number_holds(balances: Balances) -> None:
+    root = Origin(is_root=True)
+    with pytest.raises(Overflow):
+        balances.force_set_balance(root, AccountAddress(ANN), Tao((1 << 64) - 1))
+    assert balances.total_issuance == 10_600
+    balances.force_set_balance(root, AccountAddress(ANN), Tao(1 << 63))
+    balances.issuance_is_the_sum_of_balances()
 
 
 def test_the_invariant_can_fail(balances: Balances) -> None:
