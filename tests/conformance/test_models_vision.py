@@ -58,3 +58,10 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path) -> None:
     path.write_bytes(b"no graph")
     with pytest.raises(ModelUnreadable):
         Graph(path)
+
+
+def test_pay_follows_quality_over_eight_recognisers(capsys) -> None:
+    from mycelia.subnets.vision import calibrate
+
+    assert calibrate.main(["--truth", "100"]) == 0
+    assert capsys.readouterr().out.count(" reads ") == 8

@@ -127,54 +127,76 @@ def _interpolated(images: NDArray[np.float64], where: NDArray[np.float64]) -> ND
 
 def train_network(store: ModelStore, target: Path, progress: Progress) -> None:
     """Train the best recogniser: one hidden layer."""
-    from sklearn.neural_network import MLPClassifier  # noqa: PLC0415 -- heavy, and only here
-
-    cells, labels = _training_set(store, _COPIES)
-    network = MLPClassifier((128,), max_iter=1, random_state=1, learning_rate_init=3e-3)
-    network.partial_fit(cells[:200], labels[:200], classes=np.arange(10))
-    epochs, batch = 10, 200
-    rng = np.random.default_rng(_TRAINING_SEED)
-    for epoch in range(epochs):
-        order = rng.permutation(len(cells))
-        network.set_params(learning_rate_init=3e-3 * (1 - epoch / epochs))
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            network.partial_fit(cells[chosen], labels[chosen])
-        progress("train digits-network", epoch + 1, epochs)
-    _save(target, list(zip(network.coefs_, network.intercepts_, strict=True)))
+    cells, labels = training_set(store, _COPIES)
+    layers = network(cells, labels, units=128, epochs=10, progress=progress)
+    save(target, layers)
 
 
 def train_linear(store: ModelStore, target: Path, progress: Progress) -> None:
     """Train the middle recogniser: multinomial logistic regression."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- as above
-
-    cells, labels = _training_set(store, 4)
-    linear = LogisticRegression(C=0.05, max_iter=200, tol=1e-3).fit(cells, labels)
-    _save(target, [(linear.coef_.T, linear.intercept_)])
+    save(target, linear(*training_set(store, 4)))
     progress("train digits-linear", 1, 1)
 
 
 def train_centroid(store: ModelStore, target: Path, progress: Progress) -> None:
-    """Train the simplest recogniser: the nearest mean picture.
+    """Train the simplest recogniser: the nearest mean picture."""
+    save(target, centroid(*training_set(store, 4)))
+    progress("train digits-centroid", 1, 1)
+
+
+Layers = list[tuple[Any, Any]]
+"""Weights and biases, first layer first."""
+
+
+def network(
+    cells: Cells, labels: Labels, *, units: int, epochs: int, progress: Progress | None = None
+) -> Layers:
+    """Train a network with one hidden layer of so many units."""
+    from sklearn.neural_network import MLPClassifier  # noqa: PLC0415 -- heavy, and only here
+
+    found = MLPClassifier((units,), max_iter=1, random_state=1, learning_rate_init=3e-3)
+    found.partial_fit(cells[:200], labels[:200], classes=np.arange(10))
+    batch = 200
+    rng = np.random.default_rng(_TRAINING_SEED)
+    for epoch in range(epochs):
+        order = rng.permutation(len(cells))
+        found.set_params(learning_rate_init=3e-3 * (1 - epoch / epochs))
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            found.partial_fit(cells[chosen], labels[chosen])
+        if progress is not None:
+            progress("train digits-network", epoch + 1, epochs)
+    return list(zip(found.coefs_, found.intercepts_, strict=True))
+
+
+def linear(cells: Cells, labels: Labels) -> Layers:
+    """Train multinomial logistic regression."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- as above
+
+    found = LogisticRegression(C=0.05, max_iter=200, tol=1e-3).fit(cells, labels)
+    return [(found.coef_.T, found.intercept_)]
+
+
+def centroid(cells: Cells, labels: Labels) -> Layers:
+    """Take the mean picture of each digit.
 
     The squared distance to mean c is |x|^2 - 2 x.c + |c|^2; the least has the greatest x.c - |c|^2/2.
     """
     from sklearn.neighbors import NearestCentroid  # noqa: PLC0415 -- as above
 
-    cells, labels = _training_set(store, 4)
     means = NearestCentroid().fit(cells, labels).centroids_
-    _save(target, [(means.T, -0.5 * (means**2).sum(axis=1))])
-    progress("train digits-centroid", 1, 1)
+    return [(means.T, -0.5 * (means**2).sum(axis=1))]
 
 
-def _training_set(store: ModelStore, copies: int) -> tuple[Cells, Labels]:
+def training_set(store: ModelStore, copies: int) -> tuple[Cells, Labels]:
+    """So many distorted copies of each picture that is not held out, as rows."""
     digits = Digits.load(store, held_out=False)
     rng = np.random.default_rng(_TRAINING_SEED)
     cells = np.concatenate([distorted(digits.images, rng) for _ in range(copies)])
     return cells.reshape(len(cells), -1), np.tile(digits.labels, copies)
 
 
-def _save(target: Path, layers: list[tuple[Any, Any]]) -> None:
+def save(target: Path, layers: Layers) -> None:
     """Write layers of weights and biases as an ONNX graph from cells to digits."""
     import onnx  # noqa: PLC0415 -- miners only run what this writes
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 -- as above

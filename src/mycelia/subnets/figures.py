@@ -6,6 +6,9 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mycelia.neuron.book import Identity, Sample, Standing, Verdict, record, weigh
 
 _WEIGHED_EVERY = 10
@@ -60,3 +63,20 @@ def error_bound(wrong: int, trials: int, *, confidence: float = 0.95) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if chance_of_so_few(middle) > 1.0 - confidence else (low, middle)
     return high
+
+
+def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
+    """How well two orders agree, from -1 to 1; equal values share their mean rank.
+
+    Source: Spearman, "The proof and measurement of association between two things" (1904).
+    """
+    a, b = _ranks(one), _ranks(other)
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    below = (array[:, None] > array[None, :]).sum(axis=1)
+    equal = (array[:, None] == array[None, :]).sum(axis=1)
+    ranks: NDArray[np.float64] = below + (equal + 1) / 2
+    return ranks

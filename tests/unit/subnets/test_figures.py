@@ -2,7 +2,7 @@
 
 import pytest
 
-from mycelia.subnets.figures import error_bound, part_time, shares
+from mycelia.subnets.figures import error_bound, part_time, rank_correlation, shares
 
 
 def test_equal_scores_earn_the_same_and_cheats_earn_nothing() -> None:
@@ -32,3 +32,16 @@ def test_nobody_earns_if_nobody_is_any_good() -> None:
 )
 def test_bounds_are_those_of_clopper_and_pearson(wrong: int, trials: int, bound: float) -> None:
     assert error_bound(wrong, trials) == pytest.approx(bound, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ([1, 2, 3, 4], [10, 20, 30, 90], 1.0),
+        ([1, 2, 3, 4], [4, 3, 2, 1], -1.0),
+        ([1, 2, 3, 4], [1, 3, 2, 4], 0.8),
+        ([1, 2, 3, 4], [0, 0, 1, 2], 0.9487),
+    ],
+)
+def test_rank_correlation_is_spearmans(one: list[float], other: list[float], found: float) -> None:
+    assert rank_correlation(one, other) == pytest.approx(found, abs=1e-4)

@@ -66,7 +66,7 @@ def sources(store: ModelStore) -> list[Source]:
         *(source for source in shipped if source.name != "honest-b"),  # the same as honest-a
         Source("other kernels", True, on_other_kernels),
         Source("half precision", None, altered(_in_half_precision)),
-        Source("noise of 1 %", False, altered(_with_noise)),
+        Source("noise of 1 %", None, altered(_with_noise)),
         Source("half of the elements", False, altered(_halved)),
         Source("half of the context", None, half_read),
     ]
