@@ -11,10 +11,12 @@ from mycelia.frame import CallSpec, Pallet, State
 from mycelia.pallets.aura import Aura
 from mycelia.pallets.balances import Balances
 from mycelia.pallets.commitments import Commitments
+from mycelia.pallets.drand import Drand
 from mycelia.pallets.network import Network
 from mycelia.pallets.shield import MevShield
 from mycelia.pallets.subtensor.commits.batches import Batches
 from mycelia.pallets.subtensor.commits.pallet import Commits
+from mycelia.pallets.subtensor.commits.timelock import Timelocks
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -74,6 +76,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Commits,
     Batches,
     Epochs,
+    Timelocks,
     Prices,
     Payout,
     Coinbase,
@@ -103,6 +106,7 @@ COMPOSITION: Final = Composition(
         (12, (Sudo,)),
         (18, (Commitments,)),
         (19, (AdminUtils, OwnerActions, SetParameters)),
+        (26, (Drand,)),
         (28, (Swap,)),
         (30, (MevShield,)),
         (64, (Network,)),
@@ -132,6 +136,7 @@ class Pallets:
         self.sudo = Sudo(state, dispatcher=dispatcher)
         self.utility = Utility(state, dispatcher=dispatcher)
         self.rules = Network(state)
+        self.drand = Drand(state)
         self.shield = MevShield(state, clock=self.system, authors=self.aura)
         self._compose_subnets(state)
         self._compose_epochs(state)
@@ -187,6 +192,14 @@ class Pallets:
             stakes=self.stakes,
             weights=self.rows,
             kernel=kernel_fast.run_epoch,
+        )
+        self.timelocks = Timelocks(
+            state,
+            commits=self.commits,
+            rows=self.rows,
+            schedule=self.schedule,
+            epochs=self.epochs,
+            beacon=self.drand,
         )
         self.prices = Prices(
             state,

@@ -19,7 +19,6 @@ from mycelia.codec import (
     U64F64,
     U128,
     Bytes,
-    Bytes32,
     Compact,
 )
 from mycelia.frame import Call
@@ -43,7 +42,6 @@ from mycelia.runtime.absent.shapes import (
     Struct,
     bounded,
     case,
-    many,
     newtype,
     optional,
     ordered_set,
@@ -58,75 +56,18 @@ MULTI_SIGNATURE: Final = Choice(
     case("Sr25519", Array(U8, 64)),
     case("Ecdsa", Array(U8, 65)),
 )
-_SIGNER: Final = Choice(
-    "sp_runtime::MultiSigner",
-    case("Ed25519", Bytes32),
-    case("Sr25519", Bytes32),
-    case("Ecdsa", Array(U8, 33)),
-)
-_BEACON: Final = Struct(
-    "pallet_drand::types::BeaconConfiguration",
-    public_key=Bytes,
-    period=U32,
-    genesis_time=U32,
-    hash=Bytes,
-    group_hash=Bytes,
-    scheme_id=Bytes,
-    metadata=Struct("pallet_drand::types::Metadata", beacon_id=Bytes),
-)
-_PULSE: Final = Struct("pallet_drand::types::Pulse", round=U64, randomness=Bytes, signature=Bytes)
-
 DRAND: Final = Absent(
     "Drand",
     26,
-    calls=(
-        call(
-            0,
-            "write_pulse",
-            pulses_payload=Struct(
-                "pallet_drand::types::PulsesPayload",
-                block_number=BlockNumber,
-                pulses=many(_PULSE),
-                public=_SIGNER,
-            ),
-            signature=optional(MULTI_SIGNATURE),
-        ),
-        call(
-            1,
-            "set_beacon_config",
-            config_payload=Struct(
-                "pallet_drand::types::BeaconConfigurationPayload",
-                block_number=BlockNumber,
-                config=_BEACON,
-                public=_SIGNER,
-            ),
-            signature=optional(MULTI_SIGNATURE),
-        ),
-        call(2, "set_oldest_stored_round", oldest_round=U64),
-    ),
-    events=(
-        event(0, "BeaconConfigChanged"),
-        event(1, "NewPulse", rounds=tuple[U64, ...]),
-        event(2, "SetOldestStoredRound", U64),
-    ),
-    errors=errors(
-        in_order(
-            "NoneValue StorageOverflow DrandConnectionFailure UnverifiedPulse InvalidRoundNumber "
-            "PulseVerificationError"
-        )
-    ),
+    errors=errors({0: "NoneValue", 1: "StorageOverflow", 2: "DrandConnectionFailure"}),
     entries=(
-        entries("BeaconConfig", _BEACON, default=(b"", 0, 0, b"", b"", b"", (b"",))),
         entries("HasMigrationRun", bool, identity(Bytes), default=False),
-        entries("Pulses", _PULSE, blake(U64)),
-        entries("LastStoredRound OldestStoredRound", U64, default=0),
         entries("NextUnsignedAt", BlockNumber, default=0),
     ),
     constants=(
         constant("UnsignedPriority", U64, 2**20),
         constant("HttpFetchTimeout", U64, 1_000),
     ),
-    doc="Public randomness of the drand network.",
 )
 
 _CROWDLOAN: Final = Struct(
