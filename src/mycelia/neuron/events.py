@@ -84,8 +84,12 @@ class StatusFile:
         text = json.dumps({"at_ms": time.time_ns() // 1_000_000, "pid": os.getpid()} | state)
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(text, encoding="utf-8")
-            scratch.replace(self._path)
+            try:
+                scratch.write_text(text, encoding="utf-8")
+                scratch.replace(self._path)
+            except OSError:
+                # Without room for the state, its age still says that the process lives.
+                os.utime(self._path)
 
 
 def read_status(path: Path) -> dict[str, Any] | None:

@@ -11,7 +11,9 @@ import pytest
 from mycelia.cli.up.supervisor import Patience, Program, Supervisor
 from mycelia.primitives.errors import AppError
 
-HURRY = Patience(first_pause_s=0.02, longest_pause_s=0.05, healthy_s=5.0, attempts=3)
+HURRY = Patience(
+    first_pause_s=0.02, longest_pause_s=0.05, healthy_s=5.0, attempts=3, silence_s=1.0, look_s=0.1
+)
 
 
 def program(code, name="p", **kwargs):
@@ -141,3 +143,31 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path):
     while alive(pid) and time.monotonic() < ends:
         time.sleep(0.02)
     assert not alive(pid)
+
+
+async def test_a_process_that_hangs_is_killed_and_restarted(supervisor, tmp_path):
+    pulse = tmp_path / "pulse"
+    code = (
+        f"import time\nfor _ in range(600):\n    open({str(pulse)!r}, 'w').close(); time.sleep(0.1)"
+    )
+    child = await supervisor.start(program(code, pulse=pulse))
+    first = child.pid
+    await until(pulse.exists)
+    await asyncio.sleep(1.5)
+    assert child.restarts == 0
+    os.kill(first, signal.SIGSTOP)
+    await until(lambda: child.restarts == 1 and child.pid not in (None, first))
+    assert not alive(first)
+
+
+async def test_a_process_without_a_pulse_is_let_be(supervisor, tmp_path):
+    child = await supervisor.start(program("import time; time.sleep(60)", pulse=tmp_path / "none"))
+    await asyncio.sleep(1.6)
+    assert (child.restarts, child.pid is None) == (0, False)
+
+
+async def test_what_has_worked_once_is_restarted_for_ever(supervisor):
+    supervisor.relentless = True
+    child = await supervisor.start(program("raise SystemExit(3)"))
+    await until(lambda: child.restarts > 2 * HURRY.attempts)
+    assert supervisor.given_up.empty()

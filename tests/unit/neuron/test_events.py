@@ -1,4 +1,5 @@
 import json
+import os
 
 from mycelia.neuron.events import EventLog, StatusFile, read_status
 
@@ -73,3 +74,15 @@ def test_events_may_go_to_a_terminal():
     stream = io.StringIO()
     EventLog(None, "miner", stream).emit("served", number=1)
     assert json.loads(stream.getvalue())["number"] == 1
+
+
+def test_a_status_that_finds_no_room_still_shows_life(tmp_path):
+    path = tmp_path / "m.json"
+    StatusFile(path).write(requests=1)
+    os.utime(path, (1, 1))
+    path.with_suffix(".new").mkdir()  # nothing can be written there
+    StatusFile(path).write(requests=2)
+    state = read_status(path)
+    assert state is not None
+    assert state["requests"] == 1
+    assert path.stat().st_mtime > 1

@@ -76,7 +76,8 @@ def gateway(plan: Plan, record: Record) -> Program:
 
 def _program(plan: Plan, name: str, arguments: tuple[str, ...], *, nice: int = 0) -> Program:
     environment = LEAN | sdk_environment(plan.folder.sdk)
-    return Program(name, (*_PYTHON, *arguments), environment, nice)
+    pulse = None if name == NODE else plan.folder.status(name)
+    return Program(name, (*_PYTHON, *arguments), environment, nice, pulse)
 
 
 def _subnets(plan: Plan, netuids: Mapping[str, int]) -> tuple[str, ...]:

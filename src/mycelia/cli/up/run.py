@@ -191,7 +191,7 @@ class _Network:
             self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
             self._tell(f"first paid epoch after {took_s:.1f} s")
             self._tell(view.curl_line(self.plan))
-            self.has_paid = True
+            self.has_paid = self.supervisor.relentless = True
             await self._settle_tempo(bootstrap)
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2

@@ -25,6 +25,7 @@ from mycelia.primitives.errors import AppError
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 3.0
 _EXPLAINED_ATTEMPTS = 2
+_SILENT_LOOKS = 3  # in a row: after the machine slept, every pulse is old once
 _OUTPUT_BYTES = 16 * 1024 * 1024
 
 
@@ -37,6 +38,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the supervisor's own."""
     nice: int = 0
+    pulse: Path | None = None
+    """A file that the process touches every second; silence means that it hangs."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,10 @@ class Patience:
     """A process that lived this long failed by chance: the count starts anew."""
     attempts: int = 5
     """Short lives in a row before it is given up."""
+    silence_s: float = 45.0
+    """A process whose pulse was not felt for so long hangs, and is killed."""
+    look_s: float = 2.0
+    """Between two feelings for a pulse; it must be missed in a few of them."""
 
 
 @dataclass
@@ -80,6 +87,8 @@ class Supervisor:
     ) -> None:
         """`on_give_up` is told of each process that failed too often; `explained` says why."""
         self.children: dict[str, Child] = {}
+        self.relentless = False
+        """Restart whatever ends, however often: what has worked once will work again."""
         self._on_give_up = on_give_up
         self._logs = logs
         self._log = log or EventLog(None, "up")
@@ -154,7 +163,7 @@ class Supervisor:
             process = child.process
             if process is None:
                 return
-            child.last_exit = await process.wait()
+            child.last_exit = await self._ended(process, child.program)
             _signal_group(process, signal.SIGKILL)
             lived_s = time.monotonic() - started_s
             short_lives = 0 if lived_s > patience.healthy_s else short_lives + 1
@@ -166,14 +175,42 @@ class Supervisor:
             )
             # It said what a person must do: trying again helps only if another process ends late.
             explained = self._complaint(child.program.name) is not None
-            if short_lives >= (_EXPLAINED_ATTEMPTS if explained else patience.attempts):
+            if not self.relentless and short_lives >= (
+                _EXPLAINED_ATTEMPTS if explained else patience.attempts
+            ):
                 child.given_up = True
                 self._on_give_up(child)
                 return
             pause_s = patience.first_pause_s * 2 ** max(0, short_lives - 1)
             await asyncio.sleep(min(pause_s, patience.longest_pause_s))
             child.restarts += 1
-            await self._spawn(child)
+            await self._respawned(child)
+
+    async def _respawned(self, child: Child) -> None:
+        """Start a program again, also where the machine has no memory or disk for it just now."""
+        while True:
+            try:
+                return await self._spawn(child)
+            except OSError as error:
+                self._log.emit("cannot_start", name=child.program.name, error=str(error))
+                await asyncio.sleep(self._patience.longest_pause_s)
+
+    async def _ended(self, process: asyncio.subprocess.Process, program: Program) -> int:
+        """The exit status of a process, which is killed if it hangs."""
+        started_s, silent_looks = time.time(), 0
+        while True:
+            try:
+                async with asyncio.timeout(self._patience.look_s):
+                    return await process.wait()
+            except TimeoutError:
+                pulse_s = _felt_s(program.pulse)
+                felt_s = max(started_s, pulse_s or 0.0)
+                is_silent = pulse_s is not None and time.time() - felt_s > self._patience.silence_s
+                silent_looks = silent_looks + 1 if is_silent else 0
+            if silent_looks >= _SILENT_LOOKS:
+                self._log.emit("process_hangs", name=program.name, silent_s=time.time() - felt_s)
+                _signal_group(process, signal.SIGKILL)
+                return await process.wait()
 
     async def _spawn(self, child: Child) -> None:
         program = child.program
@@ -197,6 +234,14 @@ class Supervisor:
         if path.exists() and path.stat().st_size > _OUTPUT_BYTES:
             path.replace(path.with_suffix(".1.out"))
         return path.open("ab")
+
+
+def _felt_s(pulse: Path | None) -> float | None:
+    """When a pulse was last felt, Unix seconds; None for a process that never gave any."""
+    try:
+        return pulse.stat().st_mtime if pulse else None
+    except OSError:
+        return None
 
 
 def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
