@@ -250,7 +250,7 @@ def weighted_median(stake: Vector, scores: Vector, minority: int) -> int:
     """The first score, in rising order, at which the stake so far exceeds the minority.
 
     If none does, the last. With a tie at exactly the minority the higher score wins; no voters, no
-    score.
+    score. Raising a score never lowers the result, raising kappa never raises it.
 
     Source: epoch/math.rs::weighted_median
     """
