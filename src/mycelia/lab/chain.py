@@ -90,8 +90,12 @@ class LabChain:
         """Seal blocks up to and including the one in which the subnet's next epoch runs."""
         before = self.graph().last_step
         while self.graph().last_step == before:
-            self._runtime.end()
-            self._open()
+            self.seal()
+
+    def seal(self) -> None:
+        """Close the open block and open the next."""
+        self._runtime.end()
+        self._open()
 
     def graph(self) -> Metagraph:
         """The subnet as it is now, as neurons see it."""
