@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -44,6 +43,7 @@ PIPELINE = "text-analysis"
 class Call:
     """One request as its handler sees it."""
 
+    id: str
     path: str
     name: str
     """What follows the known part of the path."""
@@ -95,7 +95,7 @@ class Answers:
         request = openai.parse_chat(parsed_object(call.body))
         spec = self._catalogue.model(request.model, self._catalogue.chats)
         ask = openai.ask_of(spec.subnet.Ask, request.fields)
-        chat = _chat(request)
+        chat = _chat(call, request)
         async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
             asked_s = time.monotonic()
             if request.stream:
@@ -122,10 +122,9 @@ class Answers:
         reply = call.reply
         reply.begin_events()
         await reply.write(chat.opening())
-        async with reply.kept_alive(), aclosing(stream.pieces()) as pieces:
-            async for piece in pieces:
-                if event := chat.chunk(piece):
-                    await reply.write(event)
+        async with reply.kept_alive(), aclosing(stream.batches()) as batches:
+            async for pieces in batches:
+                await reply.write(b"".join([chat.chunk(piece) for piece in pieces]))
         if chat.finish is None:
             raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
         receipt_id = await self._record(call, chat, stream.route, stream.receipt)
@@ -197,7 +196,7 @@ class Answers:
         if request.stream:
             raise unsupported("stream", "a pipeline answers as a whole")
         writer, (reads, reader) = self._catalogue.model(request.model, chats), _first(embedders)
-        chat = _chat(request)
+        chat = _chat(call, request)
         deadline_s = writer.subnet.limits.deadline_s + reader.subnet.limits.deadline_s
         async with asyncio.timeout(deadline_s + _SLACK_S):
             # Checked before the first step costs anything: whether the second can be asked at all.
@@ -264,9 +263,9 @@ def parsed_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _chat(request: openai.ChatRequest) -> openai.Chat:
+def _chat(call: Call, request: openai.ChatRequest) -> openai.Chat:
     return openai.Chat(
-        id=f"chatcmpl-{secrets.token_hex(12)}",
+        id=f"chatcmpl-{call.id}",
         model=request.model,
         created_s=int(time.time()),
         prompt_length=sum(len(turn["content"]) for turn in request.fields["messages"]),

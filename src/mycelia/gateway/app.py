@@ -95,7 +95,10 @@ class Gateway:
                 why.status, why.code, why.message, why.remedy, retry_after_s=why.retry_after_s
             )
             self._metrics.request("other", why.status)
-        headers = {"content-type": "application/json", "x-request-id": _request_id()}
+        headers = {
+            "content-type": "application/json",
+            "x-request-id": f"req_{secrets.token_hex(12)}",
+        }
         return lines(headers | error.headers()), error.body()
 
     def admit(self, head: Head) -> Admission:
@@ -122,11 +125,12 @@ class Gateway:
         made: connection.Reply,
     ) -> None:
         """Answer one request; every failure ends here, as an error in OpenAI's form."""
-        reply = Reply(made, {"x-request-id": _request_id()})
+        request_id = secrets.token_hex(12)
+        reply = Reply(made, {"x-request-id": f"req_{request_id}"})
         started_s = time.monotonic()
         self._metrics.inflight += 1
         try:
-            await handler(Call(path, name, body, reply, account))
+            await handler(Call(request_id, path, name, body, reply, account))
         except ApiError as error:
             reply.error(error)
         except TimeoutError:
@@ -240,7 +244,3 @@ class _Refused(Rejection):
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.status, error.code, error.message, error.remedy)
         self.error = error
-
-
-def _request_id() -> str:
-    return f"req_{secrets.token_hex(12)}"

@@ -66,26 +66,26 @@ class Stream:
     def __init__(
         self,
         route: Route,
-        first: Delta,
+        first: list[Delta],
         rest: ReplyStream,
-        chunks: AsyncIterator[bytes],
+        batches: AsyncIterator[list[bytes]],
         subnet: type[Subnet],
         attempt: _Attempt,
     ) -> None:
         self.route = route
         self._first = first
         self._rest = rest
-        self._chunks = chunks
+        self._batches = batches
         self._subnet = subnet
         self._attempt = attempt
 
     # Any: only the subnet's own module and the translation for it know its pieces.
-    async def pieces(self) -> AsyncGenerator[Any, None]:
-        """Yield the pieces. Raises ApiError when the miner breaks off."""
+    async def batches(self) -> AsyncGenerator[list[Any], None]:
+        """Yield the pieces as they arrive together. Raises ApiError when the miner breaks off."""
         try:
             yield self._first
-            async for chunk in self._chunks:
-                yield _piece(self._subnet, chunk)
+            async for chunks in self._batches:
+                yield _pieces(self._subnet, chunks)
             _check_claim(self.route, self._rest.receipt)
         except WireError as error:
             self._attempt.failed(error)
@@ -149,10 +149,9 @@ class Dispatcher:
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Answered:
-            first, rest, chunks = await self._begin(subnet, body, attempt)
-            pieces = [first]
-            async for chunk in chunks:
-                pieces.append(_piece(subnet, chunk))  # noqa: PERF401 - read as it arrives
+            pieces, rest, batches = await self._begin(subnet, body, attempt)
+            async for chunks in batches:
+                pieces += _pieces(subnet, chunks)
             _check_claim(attempt.route, rest.receipt)
             reply = _parsed(lambda: subnet.Answer.fold(pieces))
             attempt.succeeded()
@@ -166,14 +165,14 @@ class Dispatcher:
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Stream:
-            first, rest, chunks = await self._begin(subnet, body, attempt)
-            return Stream(attempt.route, first, rest, chunks, subnet, attempt)
+            first, rest, batches = await self._begin(subnet, body, attempt)
+            return Stream(attempt.route, first, rest, batches, subnet, attempt)
 
         return await self._first_success(subnet, one)
 
     async def _begin(
         self, subnet: type[Subnet], body: bytes, attempt: _Attempt
-    ) -> tuple[Delta, ReplyStream, AsyncIterator[bytes]]:
+    ) -> tuple[list[Delta], ReplyStream, AsyncIterator[list[bytes]]]:
         async with asyncio.timeout(attempt.patience_s):
             reply = await attempt.stack.enter_async_context(
                 self._caller.stream(
@@ -183,12 +182,12 @@ class Dispatcher:
                     attempt.deadline.remaining(),
                 )
             )
-            chunks = aiter(reply)
-            chunk = await anext(chunks, None)
-        if chunk is None:
+            batches = reply.batches()
+            chunks = await anext(batches, None)
+        if chunks is None:
             raise _malformed()
         attempt.answered()
-        return _piece(subnet, chunk), reply, chunks
+        return _pieces(subnet, chunks), reply, batches
 
     async def _first_success(
         self, subnet: type[Subnet], one: Callable[[_Attempt], Awaitable[T]]
@@ -283,11 +282,11 @@ def _check_claim(route: Route, receipt: Receipt) -> None:
         )
 
 
-def _piece(subnet: type[Subnet], chunk: bytes) -> Delta:
+def _pieces(subnet: type[Subnet], chunks: list[bytes]) -> list[Delta]:
     piece = subnet.Piece
     if piece is None:
         raise _malformed()
-    return _parsed(lambda: piece.model_validate_json(chunk))
+    return _parsed(lambda: [piece.model_validate_json(chunk) for chunk in chunks])
 
 
 def _parsed(parse: Callable[[], T]) -> T:

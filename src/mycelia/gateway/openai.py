@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import orjson
 from pydantic import ValidationError
 
 from mycelia.gateway.errors import ApiError, invalid, unsupported
@@ -49,6 +50,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "top_logprobs": (0,),
 }
+_GAP = "\u2402"
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -136,6 +138,8 @@ class Chat:
     completion_tokens: int = 0
     prompt_tokens: int = 0
     finish: Literal["stop", "length"] | None = None
+    _around: list[bytes] = field(default_factory=list)
+    """What stands before and after the text of an event."""
 
     def take(self, piece: ChatPiece) -> None:
         """Count a piece."""
@@ -156,7 +160,13 @@ class Chat:
         self.take(piece)
         if not piece.text and piece.finish is None:
             return b""
-        shown = self._event({"content": piece.text}, None) if piece.text else b""
+        shown = b""
+        if piece.text:
+            # Only the text differs from event to event.
+            if not self._around:
+                self._around = self._event({"content": _GAP}, None).split(b'"%s"' % _GAP.encode())
+            before, after = self._around
+            shown = before + orjson.dumps(piece.text) + after
         return shown + (self._event({}, piece.finish) if piece.finish else b"")
 
     def closing(self, *, include_usage: bool) -> bytes:

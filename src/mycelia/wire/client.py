@@ -12,33 +12,30 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
-
-import aiohttp
-from yarl import URL
 
 from mycelia.wire import btauth
 from mycelia.wire.contract import MIB, Deadline, Endpoint, Signer
 from mycelia.wire.errors import (
     DEADLINE_EXCEEDED,
     BadReceipt,
-    Malformed,
     Refused,
     Timeout,
-    Unreachable,
     WireError,
 )
 from mycelia.wire.frames import CONTENT_TYPE, FrameReader, Kind, reply_too_large
+from mycelia.wire.pool import Pool, Response, malformed, unreachable
 from mycelia.wire.receipt import Exchange, Receipt
 from mycelia.wire.session import PATH as SESSION_PATH
 from mycelia.wire.session import UNKNOWN, Offer, Session
 
 _ERROR_BYTES = 4096
-_KEEP_ALIVE_S = 30.0  # shorter than the server's, so that the client lets go first
-_URLS = 4096
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +66,7 @@ class WireClient:
     ) -> None:
         self._keypair = keypair
         self._reply_bytes = reply_bytes
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[tuple[str, int, str], URL] = {}
+        self._pool = Pool(connections)
         self._with_sessions = sessions
         self._sessions: dict[Endpoint, Session] = {}
         self._agreeing: dict[Endpoint, asyncio.Lock] = {}
@@ -89,28 +84,19 @@ class WireClient:
 
     async def close(self) -> None:
         """Close all connections. Calls under way fail."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._pool.close()
 
     async def call(self, endpoint: Endpoint, path: str, body: bytes, deadline_s: float) -> Outcome:
         """Send one request and wait for the whole reply. Raises a `WireError`."""
         started_s = time.monotonic()
-        deadline = Deadline.after(deadline_s)
-        async with _within(deadline, endpoint):
-            exchange, response = await self._send(endpoint, path, body, deadline)
-            try:
-                first_byte_ms = _ms_since(started_s)
-                with _transport_errors(endpoint):
-                    reply = await _bounded(response, self._reply_bytes)
-            finally:
-                _let_go(response)
-        wire = response.headers.get("x-receipt")
-        receipt = exchange.read(
-            wire.encode() if wire is not None else None,
-            hashlib.sha256(reply).digest(),
-            response.status,
-        )
+        exchange, response = await self._send(endpoint, path, body, Deadline.after(deadline_s))
+        try:
+            first_byte_ms = _ms_since(started_s)
+            reply = await _bounded(response, self._reply_bytes)
+        finally:
+            response.release()
+        wire = response.headers.get(b"x-receipt")
+        receipt = exchange.read(wire, hashlib.sha256(reply).digest(), response.status)
         return Outcome(reply, receipt, first_byte_ms, _ms_since(started_s), response.status)
 
     async def document(self, endpoint: Endpoint, path: str, deadline_s: float) -> bytes:
@@ -118,17 +104,14 @@ class WireClient:
 
         Whatever it holds must prove itself: nothing here shows that the miner wrote it.
         """
-        async with _within(Deadline.after(deadline_s), endpoint):
-            with _transport_errors(endpoint):
-                response = await self._open_session().get(
-                    self._url(endpoint, path), allow_redirects=False
-                )
-                try:
-                    if response.status != 200:
-                        raise await _refusal(endpoint, response)
-                    return await _bounded(response, self._reply_bytes)
-                finally:
-                    _let_go(response)
+        request = _head("GET", endpoint, path) + b"\r\n"
+        response = await self._pool.send(endpoint, request, Deadline.after(deadline_s))
+        try:
+            if response.status != 200:
+                raise await _refusal(response)
+            return await _bounded(response, self._reply_bytes)
+        finally:
+            response.release()
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -139,20 +122,18 @@ class WireClient:
         Leaving the block early closes the connection, by which the miner's work is cancelled.
         """
         started_s = time.monotonic()
-        deadline = Deadline.after(deadline_s)
-        async with _within(deadline, endpoint):
-            exchange, response = await self._send(endpoint, path, body, deadline)
+        exchange, response = await self._send(endpoint, path, body, Deadline.after(deadline_s))
         try:
-            if response.headers.get("content-type") != CONTENT_TYPE.decode():
-                raise _malformed(endpoint, "the reply is not a stream")
+            if response.headers.get(b"content-type") != CONTENT_TYPE:
+                raise malformed(endpoint, "the reply is not a stream")
             reader = FrameReader(self._reply_bytes)
-            yield ReplyStream(endpoint, exchange, response, reader, deadline, started_s)
+            yield ReplyStream(endpoint, exchange, response, reader, started_s)
         finally:
-            _let_go(response)
+            response.release()
 
     async def _send(
         self, endpoint: Endpoint, path: str, body: bytes, deadline: Deadline
-    ) -> tuple[Exchange, aiohttp.ClientResponse]:
+    ) -> tuple[Exchange, Response]:
         """Send a request; return the response once its status is known to be 200."""
         session = None
         if self._with_sessions and path != SESSION_PATH:
@@ -186,54 +167,22 @@ class WireClient:
         body: bytes,
         deadline: Deadline,
         session: Session | None,
-    ) -> tuple[Exchange, aiohttp.ClientResponse]:
+    ) -> tuple[Exchange, Response]:
         signed = btauth.sign_request(self._keypair, path, body, endpoint.hotkey, session=session)
         headers = signed.headers
         headers["X-Deadline-Ms"] = str(int(deadline.remaining() * 1000))
         headers["Content-Type"] = "application/json"
-        with _transport_errors(endpoint):
-            response = await self._open_session().post(
-                self._url(endpoint, path), data=body, headers=headers, allow_redirects=False
-            )
+        headers["Content-Length"] = str(len(body))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = b"%s%s\r\n%s" % (_head("POST", endpoint, path), lines.encode(), body)
+        response = await self._pool.send(endpoint, request, deadline)
         if response.status != 200:
             try:
-                raise await _refusal(endpoint, response)
+                raise await _refusal(response)
             finally:
-                _let_go(response)
+                response.release()
         caller = headers["X-Bittensor-Hotkey"]
         return Exchange(endpoint.hotkey, caller, signed.digest), response
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    limit_per_host=self._connections,
-                    keepalive_timeout=_KEEP_ALIVE_S,
-                    ttl_dns_cache=300,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-                trust_env=False,
-            )
-        return self._session
-
-    def _url(self, endpoint: Endpoint, path: str) -> URL:
-        """Return the URL, not re-encoded: the path is signed as it stands."""
-        key = (endpoint.host, endpoint.port, path)
-        url = self._urls.get(key)
-        if url is None:
-            if len(self._urls) >= _URLS:
-                self._urls.clear()
-            host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-            try:
-                url = URL(f"http://{host}:{endpoint.port}{path}", encoded=True)
-            except ValueError as error:
-                raise _unreachable(endpoint, error) from error
-            self._urls[key] = url
-        return url
 
 
 class ReplyStream:
@@ -247,9 +196,8 @@ class ReplyStream:
         self,
         endpoint: Endpoint,
         exchange: Exchange,
-        response: aiohttp.ClientResponse,
+        response: Response,
         reader: FrameReader,
-        deadline: Deadline,
         started_s: float,
     ) -> None:
         self.first_byte_ms: float | None = None
@@ -258,10 +206,9 @@ class ReplyStream:
         self._exchange = exchange
         self._response = response
         self._reader = reader
-        self._deadline = deadline
         self._started_s = started_s
         self._receipt: Receipt | None = None
-        self._chunks = self._read()
+        self._batches = self._read()
 
     @property
     def receipt(self) -> Receipt:
@@ -274,62 +221,58 @@ class ReplyStream:
             )
         return self._receipt
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._chunks
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunks in self._batches:
+            for chunk in chunks:
+                yield chunk
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    def batches(self) -> AsyncIterator[list[bytes]]:
+        """Yield the chunks as they arrived together, for whoever hands them on together."""
+        return self._batches
+
+    async def _read(self) -> AsyncIterator[list[bytes]]:
         last: bytes | None = None
-        while data := await self._received():
+        while data := await self._response.read():
             if self.first_byte_ms is None:
                 self.first_byte_ms = _ms_since(self._started_s)
+            chunks = []
             for frame in self._reader.feed(data):
                 if frame.kind is Kind.DATA:
-                    yield frame.payload
-                elif frame.kind is Kind.ERROR:
+                    chunks.append(frame.payload)
+                    continue
+                if chunks:
+                    yield chunks
+                    chunks = []
+                if frame.kind is Kind.ERROR:
                     raise _refused_with(self._response.status, frame.payload, None)
-                else:
-                    last = frame.payload
+                last = frame.payload
+            if chunks:
+                yield chunks
         if last is None:
-            raise _malformed(self._endpoint, "the stream ended without a receipt")
+            raise malformed(self._endpoint, "the stream ended without a receipt")
         self._receipt = self._exchange.read(last, self._reader.digest, self._response.status)
         self.total_ms = _ms_since(self._started_s)
 
-    async def _received(self) -> bytes:
-        # Per read, not around the block: the caller's own work in between is its own affair.
-        async with _within(self._deadline, self._endpoint):
-            with _transport_errors(self._endpoint):
-                return await self._response.content.readany()
+
+@lru_cache(maxsize=4096)
+def _head(method: str, endpoint: Endpoint, path: str) -> bytes:
+    """Encode the request line and the host. The path is signed as it stands, so nothing is escaped.
+
+    Raises `Unreachable` for a host or path that would break the line: a miner chose the host.
+    """
+    if not _PRINTABLE.fullmatch(endpoint.host) or not _PRINTABLE.fullmatch(path):
+        raise unreachable(endpoint, ValueError())
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}:{endpoint.port}\r\n".encode()
 
 
-@contextlib.asynccontextmanager
-async def _within(deadline: Deadline, endpoint: Endpoint) -> AsyncIterator[None]:
-    """Raise `Timeout` when the deadline passes inside the block."""
-    try:
-        async with asyncio.timeout(deadline.remaining()):
-            yield
-    except TimeoutError as error:
-        raise Timeout(
-            "timeout",
-            f"No complete reply from {endpoint} before the deadline.",
-            "Allow more time, or ask another miner.",
-        ) from error
-
-
-def _let_go(response: aiohttp.ClientResponse) -> None:
-    """Keep the connection when the reply was read to its end, else close it."""
-    if response.content.at_eof():
-        response.release()
-    else:
-        response.close()
-
-
-async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-    declared = response.content_length
+async def _bounded(response: Response, limit_bytes: int) -> bytes:
+    declared = response.length_bytes
     if declared is not None and declared > limit_bytes:
         raise reply_too_large(limit_bytes)
     parts: list[bytes] = []
     size = 0
-    while part := await response.content.readany():
+    while part := await response.read():
         size += len(part)
         if size > limit_bytes:
             raise reply_too_large(limit_bytes)
@@ -337,12 +280,13 @@ async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _refusal(endpoint: Endpoint, response: aiohttp.ClientResponse) -> WireError:
-    retry_after = response.headers.get("retry-after", "")
+async def _refusal(response: Response) -> WireError:
+    retry_after = response.headers.get(b"retry-after", b"")
     retry_after_s = int(retry_after) if retry_after.isdigit() and len(retry_after) < 6 else None
-    with _transport_errors(endpoint):
-        body = await response.content.read(_ERROR_BYTES)
-    return _refused_with(response.status, body, retry_after_s)
+    body = b""
+    while len(body) < _ERROR_BYTES and (part := await response.read()):
+        body += part
+    return _refused_with(response.status, body[:_ERROR_BYTES], retry_after_s)
 
 
 def _refused_with(status: int, body: bytes, retry_after_s: int | None) -> WireError:
@@ -357,35 +301,6 @@ def _refused_with(status: int, body: bytes, retry_after_s: int | None) -> WireEr
         # Both ends watch the same deadline; which notices first must not matter to the caller.
         return Timeout("timeout", message, remedy)
     return Refused(status, code, message, remedy, retry_after_s=retry_after_s)
-
-
-@contextlib.contextmanager
-def _transport_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn aiohttp's exceptions into this package's."""
-    try:
-        yield
-    except aiohttp.ClientResponseError as error:
-        raise _malformed(endpoint, "the reply is not HTTP/1.1") from error
-    except (aiohttp.ClientError, OSError) as error:
-        if isinstance(error, TimeoutError):
-            raise
-        raise _unreachable(endpoint, error) from error
-
-
-def _unreachable(endpoint: Endpoint, error: Exception) -> Unreachable:
-    return Unreachable(
-        "unreachable",
-        f"No connection to {endpoint}, or it broke: {type(error).__name__}.",
-        "Ask another miner; this one is down, or its published endpoint is wrong.",
-    )
-
-
-def _malformed(endpoint: Endpoint, what: str) -> Malformed:
-    return Malformed(
-        "malformed_reply",
-        f"{endpoint} does not answer in the form of this protocol: {what}.",
-        "Ask another miner.",
-    )
 
 
 def _ms_since(started_s: float) -> float:

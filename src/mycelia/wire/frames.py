@@ -24,7 +24,10 @@ class Kind(IntEnum):
     ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
+_KINDS = tuple(Kind)
+
+
+@dataclass(slots=True)
 class Frame:
     """One frame as received."""
 
@@ -61,24 +64,27 @@ class FrameReader:
         if self._received_bytes > self._limit_bytes:
             raise reply_too_large(self._limit_bytes)
         self._buffer += data
-        frames, start = [], 0
-        while len(self._buffer) - start >= _HEAD_BYTES:
-            if self._buffer[start] > Kind.ERROR:
+        buffer, available = self._buffer, len(self._buffer)
+        frames: list[Frame] = []
+        start = covered = 0
+        while available - start >= _HEAD_BYTES and not self._ended:
+            kind = buffer[start]
+            if kind > Kind.ERROR:
                 raise _malformed("unknown kind of frame")
-            length = int.from_bytes(self._buffer[start + 1 : start + _HEAD_BYTES], "big")
+            length = int.from_bytes(buffer[start + 1 : start + _HEAD_BYTES], "big")
             if length > self._limit_bytes:
                 raise reply_too_large(self._limit_bytes)
             end = start + _HEAD_BYTES + length
-            if end > len(self._buffer):
+            if end > available:
                 break
-            frame = Frame(Kind(self._buffer[start]), bytes(self._buffer[start + _HEAD_BYTES : end]))
-            if frame.kind is Kind.DATA:
-                self._digest.update(self._buffer[start:end])
-            self._ended = frame.kind is not Kind.DATA
-            frames.append(frame)
+            frames.append(Frame(_KINDS[kind], bytes(buffer[start + _HEAD_BYTES : end])))
             start = end
-            if self._ended:
-                break
+            if kind == 0:
+                covered = end
+            else:
+                self._ended = True
+        # Data frames come first, so what the receipt covers is one piece.
+        self._digest.update(memoryview(buffer)[:covered])
         del self._buffer[:start]
         if self._ended and self._buffer:
             raise _malformed("bytes follow the end of the stream")

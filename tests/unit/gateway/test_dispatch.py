@@ -59,7 +59,11 @@ class Miners:
     async def call(self, endpoint, path, body, deadline_s):
         assert (path, body) == ("/words/1", b'{"text":"?"}')
         async with self.stream(endpoint, "/words/1/stream", body, deadline_s) as chunks:
-            got = [Words.Piece.model_validate_json(chunk).text async for chunk in chunks]
+            got = [
+                Words.Piece.model_validate_json(chunk).text
+                async for batch in chunks.batches()
+                for chunk in batch
+            ]
 
         class Outcome:
             body = Words.Answer(text="".join(got)).model_dump_json().encode()
@@ -78,10 +82,10 @@ class Miners:
         class Chunks:
             receipt = RECEIPT
 
-            async def __aiter__(this) -> AsyncIterator[bytes]:  # noqa: N805 - self is outside
+            async def batches(this) -> AsyncIterator[list[bytes]]:  # noqa: N805 - self is outside
                 for step in self.scripts[name]:
                     if isinstance(step, str):
-                        yield step.encode() if step.startswith("!") else _piece(step)
+                        yield [step.encode() if step.startswith("!") else _piece(step)]
                     elif isinstance(step, WireError):
                         raise step
                     else:
@@ -119,7 +123,7 @@ class World:
         stream = await self.dispatcher.stream(Words, ASK)
         try:
             return stream.route.endpoint.hotkey, "".join(
-                [piece.text async for piece in stream.pieces()]
+                [piece.text async for batch in stream.batches() for piece in batch]
             )
         finally:
             await stream.close()
@@ -162,8 +166,8 @@ async def test_after_the_first_piece_there_is_no_second_miner():
     got = []
 
     async def read() -> None:
-        async for piece in stream.pieces():
-            got.append(piece.text)  # noqa: PERF401 - what came before the error counts
+        async for (piece,) in stream.batches():
+            got.append(piece.text)
 
     with pytest.raises(ApiError) as failed:
         await read()
