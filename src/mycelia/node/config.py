@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mycelia.primitives import AppError
+from mycelia.runtime import Rules
 
 RPC_PORT: Final = 9944
 BLOCK_TIME_S: Final = 12.0
@@ -48,6 +49,12 @@ class NodeConfig:
     @property
     def slot_ms(self) -> int:
         return max(1, round(self.block_time_s * 1000))
+
+    @property
+    def rules(self) -> Rules:
+        """What a new network's rules are: the development network with fast blocks has the short waits, too."""
+        is_fast = self.genesis is None and self.block_time_s == FAST_BLOCK_TIME_S
+        return Rules(slot_ms=self.slot_ms, is_fast=is_fast)
 
     @property
     def build_ms(self) -> int:

@@ -6,6 +6,7 @@ The file is JSON: {"sudo": ADDRESS, "balances_rao": {ADDRESS: "AMOUNT", ...}}; a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,11 @@ from mycelia.runtime import GenesisConfig
 
 _RICH: Final = ("//Alice", "//Bob", "//Charlie")
 _OTHERS: Final = ("//Dave", "//Eve", "//Ferdie", "//One", "//Two", "//Three")
+_ETHEREUM: Final = (
+    "5Fghzk1AJt88PeFEzuRfXzbPchiBbsVGTTXcdx599VdZzkTA",
+    "5GeqNhKWj1KG78VHzbmo3ZjZgUTrCuWeamdgiA114XHGdaEr",
+)
+"""Accounts of Ethereum's development keys; nobody here can sign for them."""
 _RICH_TAO: Final = 1_000_000
 _OTHERS_TAO: Final = 2_000
 
@@ -27,6 +33,19 @@ def development_genesis() -> GenesisConfig:
     balances |= {_public(uri): Tao(_OTHERS_TAO * RAO_PER_TAO) for uri in _OTHERS}
     alice = _public(_RICH[0])
     return GenesisConfig(balances=balances, sudo=alice, authorities=(alice,))
+
+
+def localnet_genesis() -> GenesisConfig:
+    """The official local network: its accounts, subnet 1, and subnets in every block for who pays."""
+    accounts = development_genesis()
+    more = {ss58_decode(address): Tao(_OTHERS_TAO * RAO_PER_TAO) for address in _ETHEREUM}
+    return replace(
+        accounts,
+        balances={**accounts.balances, **more},
+        root_owner=(_public(_RICH[0]), _public(f"{_RICH[0]}_hk")),
+        has_first_subnet=True,
+        has_open_creation=True,
+    )
 
 
 def load_genesis(path: Path) -> GenesisConfig:

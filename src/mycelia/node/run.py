@@ -18,11 +18,10 @@ from mycelia import __version__
 from mycelia.chain import Budget, open_chain
 from mycelia.engine import Sealing, SoloConfig
 from mycelia.node.config import NodeConfig
-from mycelia.node.genesis import development_genesis, load_genesis
+from mycelia.node.genesis import load_genesis, localnet_genesis
 from mycelia.node.rpc_child import RpcChild
 from mycelia.node.sealer import Sealer
 from mycelia.primitives import AppError
-from mycelia.runtime import Rules
 from mycelia.state.lmdb import LmdbStore
 from mycelia.txpool import Limits, Pool
 
@@ -93,8 +92,8 @@ def _sealer(
     store: LmdbStore,
     listener: socket.socket,
 ) -> Sealer:
-    genesis = load_genesis(config.genesis) if config.genesis else development_genesis()
-    chain = open_chain(store, genesis, Rules(slot_ms=config.slot_ms))
+    genesis = load_genesis(config.genesis) if config.genesis else localnet_genesis()
+    chain = open_chain(store, genesis, config.rules)
     log.info(
         "node_started height=%d genesis=0x%s port=%d store=%s version=%s",
         chain.height,

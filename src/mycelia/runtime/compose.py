@@ -152,7 +152,13 @@ class Pallets:
         self.parameters = Hyperparameters(state)
         self.network = NetworkParameters(state)
         self.limits = RateLimits(state, clock=clock)
-        self.subnets = Subnets(state, clock=clock, parameters=self.parameters, network=self.network)
+        self.subnets = Subnets(
+            state,
+            clock=clock,
+            parameters=self.parameters,
+            network=self.network,
+            rules=self.rules,
+        )
         self.neurons = Neurons(state, clock=clock)
         self.custody = Custody(currency=self.balances, issuance=self.issuance, author=_Unnamed())
         self.pools = Pools(state, subnets=self.subnets, custody=self.custody)
@@ -163,7 +169,7 @@ class Pallets:
     def _compose_epochs(self, state: State) -> None:
         clock = self.system
         self.rows = Rows(state)
-        self.schedule = Schedule(state, clock=clock, parameters=self.parameters)
+        self.schedule = Schedule(state, clock=clock, parameters=self.parameters, rules=self.rules)
         self.results = Results(state)
         self.weights = Weights(
             state,
@@ -306,6 +312,7 @@ class Pallets:
             neurons=self.neurons,
             limits=self.limits,
             schedule=self.schedule,
+            rules=self.rules,
         )
         self.admin = AdminUtils(state, authority=authority)
         self.owner_actions = OwnerActions(state, authority=authority, trimming=self.trimming)

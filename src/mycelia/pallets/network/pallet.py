@@ -15,9 +15,11 @@ class NotProvided(Error, index=0):
 
 
 class NetworkRules(Record, path="mycelia::NetworkRules"):
-    """Choices of rules. `slot_ms` is the time between blocks in milliseconds."""
+    """Choices of rules, see `runtime.rules`. `slot_ms` is the time between blocks in milliseconds."""
 
-    slot_ms: U64
+    slot_ms: U64 = U64(12_000)
+    has_modular_epochs: bool = False
+    is_fast: bool = False
 
 
 class Network(Pallet, name="Network"):
@@ -30,6 +32,14 @@ class Network(Pallet, name="Network"):
     def __init__(self, state: State) -> None:
         super().__init__(state)
 
-    def genesis(self, slot_ms: int) -> None:
+    def genesis(self, rules: NetworkRules) -> None:
         """Fix the choices."""
-        self.rules = NetworkRules(U64(slot_ms))
+        self.rules = rules
+
+    def has_modular_epochs(self) -> bool:
+        """Whether epochs follow from the height and the netuid alone."""
+        return self.rules is not None and self.rules.has_modular_epochs
+
+    def is_fast(self) -> bool:
+        """Whether tempos and waits are those of a local network."""
+        return self.rules is not None and self.rules.is_fast

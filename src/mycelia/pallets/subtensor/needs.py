@@ -14,6 +14,13 @@ class Clock(Protocol):
         """Height of the block being built."""
 
 
+class Choices(Protocol):
+    """Knows which rules this network chose."""
+
+    def has_modular_epochs(self) -> bool: ...
+    def is_fast(self) -> bool: ...
+
+
 class Currency(Protocol):
     """Holds and moves TAO on accounts."""
 

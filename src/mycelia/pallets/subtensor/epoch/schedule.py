@@ -1,5 +1,7 @@
 """When epochs run: each subnet's own clock.
 
+With modular epochs an epoch is due where height and netuid say so; otherwise see below.
+
 A subnet's epoch is due `tempo` blocks after the last slot it used, or at a block its owner chose.
 Few epochs fit into one block, so due ones beyond the limit wait for the next. A slot is used up even
 where the epoch could not run; what was pending then waits for the next one.
@@ -13,7 +15,7 @@ from __future__ import annotations
 from mycelia.codec import U8, U64
 from mycelia.frame import Event, Identity, Map, Pallet, State, Value
 from mycelia.pallets.subtensor.hyperparameters.table import MAX_TEMPO, Hyperparameters
-from mycelia.pallets.subtensor.needs import Clock
+from mycelia.pallets.subtensor.needs import Choices, Clock
 from mycelia.primitives import NetUid
 
 
@@ -30,6 +32,14 @@ class EpochSkipped(Event, index=133):
 
     netuid: NetUid
     block: U64
+
+
+def blocks_to_modular_epoch(netuid: int, tempo_blocks: int, height: int) -> int:
+    """Blocks until the height and the netuid alone call for an epoch; 0 in the block that they do.
+
+    Source: subtensor v3.3.12-391 `coinbase/run_coinbase.rs::blocks_until_next_epoch`.
+    """
+    return tempo_blocks - (height + netuid + 1) % (tempo_blocks + 1)
 
 
 class Schedule(Pallet, name="SubtensorModule"):
@@ -67,9 +77,12 @@ class Schedule(Pallet, name="SubtensorModule"):
 
     clock: Clock
     parameters: Hyperparameters
+    rules: Choices
 
-    def __init__(self, state: State, *, clock: Clock, parameters: Hyperparameters) -> None:
-        super().__init__(state, clock=clock, parameters=parameters)
+    def __init__(
+        self, state: State, *, clock: Clock, parameters: Hyperparameters, rules: Choices
+    ) -> None:
+        super().__init__(state, clock=clock, parameters=parameters, rules=rules)
 
     def is_due(self, netuid: NetUid) -> bool:
         """Whether the subnet's epoch should run in this block."""
@@ -77,6 +90,8 @@ class Schedule(Pallet, name="SubtensorModule"):
         if tempo == 0:
             return False
         asked_for = self.pending_epoch_at[netuid]
+        if self.rules.has_modular_epochs():
+            return 0 < asked_for <= now or blocks_to_modular_epoch(netuid, tempo, now) == 0
         return (
             0 < asked_for <= now
             or self.blocks_since_last_step[netuid] > MAX_TEMPO
@@ -88,6 +103,9 @@ class Schedule(Pallet, name="SubtensorModule"):
         tempo = self.parameters.tempo[netuid]
         if tempo == 0:
             return None
+        now = self.clock.now()
+        if self.rules.has_modular_epochs():
+            return now + blocks_to_modular_epoch(netuid, tempo, now)
         regular = self.last_epoch_block[netuid] + tempo
         asked_for = self.pending_epoch_at[netuid]
         return min(regular, asked_for) if asked_for else regular
@@ -97,9 +115,12 @@ class Schedule(Pallet, name="SubtensorModule"):
         tempo = self.parameters.tempo[netuid]
         if tempo == 0:
             return None
+        now = self.clock.now()
+        if self.rules.has_modular_epochs():
+            return blocks_to_modular_epoch(netuid, tempo, now)
         if self.pending_epoch_at[netuid]:
             return 0
-        return max(0, self.last_epoch_block[netuid] + tempo - self.clock.now())
+        return max(0, self.last_epoch_block[netuid] + tempo - now)
 
     def index_of(self, netuid: NetUid) -> int:
         """How many epochs the subnet has had."""
@@ -110,6 +131,8 @@ class Schedule(Pallet, name="SubtensorModule"):
 
         Source: subnets/weights.rs::current_epoch_with_lookahead
         """
+        if self.rules.has_modular_epochs():
+            return (self.clock.now() + netuid + 1) // (self.parameters.tempo[netuid] + 1)
         return self.subnet_epoch_index[netuid] + self.is_due(netuid)
 
     def begin(self, netuid: NetUid) -> None:

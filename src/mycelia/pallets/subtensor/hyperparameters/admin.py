@@ -38,6 +38,7 @@ from mycelia.pallets.subtensor.hyperparameters.table import (
     NetworkParameters,
     TempoSet,
 )
+from mycelia.pallets.subtensor.needs import Choices
 from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.subnets.limits import (
     SET_TEMPO,
@@ -50,6 +51,8 @@ from mycelia.primitives import AccountId, NetUid
 
 SET: Final = cost(260_000_000, 4_400)
 ALPHA_LOW_LEAST_U16: Final = 1_638
+FAST_LIMIT_BLOCKS: Final = 1
+"""How long owners of a fast network wait between two actions."""
 Check = Callable[["Authority", NetUid, int], None]
 
 
@@ -65,10 +68,11 @@ class Authority:
         neurons: Neurons,
         limits: RateLimits,
         schedule: Schedule,
+        rules: Choices,
     ) -> None:
         self.parameters, self.network, self.subnets = parameters, network, subnets
         self.neurons = neurons
-        self.limits, self.schedule = limits, schedule
+        self.limits, self.schedule, self.rules = limits, schedule, rules
 
     def owner_or_root(self, origin: Origin, netuid: NetUid) -> AccountId | None:
         """The owner, if it calls; None for root; `BadOrigin` for anybody else."""
@@ -113,7 +117,8 @@ class Authority:
         """Check who acts on a subnet, how often and when; the owner, if it does. Root never waits."""
         owner = self.owner_or_root(origin, netuid)
         if owner is not None:
-            passes = self.limits.owner_passes(owner, netuid, what, limit_blocks)
+            limit = FAST_LIMIT_BLOCKS if self.rules.is_fast() else limit_blocks
+            passes = self.limits.owner_passes(owner, netuid, what, limit)
             ensure(passes, TxRateLimitExceeded)
         self.check_window(netuid)
         return owner

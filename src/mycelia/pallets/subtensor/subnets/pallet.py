@@ -42,7 +42,7 @@ from mycelia.pallets.subtensor.events import (
     SymbolUpdated,
 )
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
-from mycelia.pallets.subtensor.needs import Clock
+from mycelia.pallets.subtensor.needs import Choices, Clock
 from mycelia.pallets.subtensor.subnets.symbols import DEFAULT_SYMBOL, SYMBOLS, free_symbol
 from mycelia.pallets.subtensor.types import SubnetIdentityV3
 from mycelia.primitives import AccountId, NetUid, Tao
@@ -51,6 +51,7 @@ from mycelia.primitives.ids import ROOT_NETUID
 NOBODY: Final = AccountId(bytes(32))
 POOL_MECHANISM: Final = U16(1)
 ROOT_TEMPO: Final = U16(100)
+FAST_TEMPO: Final = U16(10)
 ROOT_SLOTS: Final = U16(64)
 IDENTITY_LIMITS: Final = (256, 1024, 1024, 1024, 256, 1024, 1024, 1024)
 """Most bytes of each field of a subnet's identity, in order."""
@@ -108,15 +109,24 @@ class Subnets(Pallet, name="SubtensorModule"):
     clock: Clock
     parameters: Hyperparameters
     network: NetworkParameters
+    rules: Choices
 
     def __init__(
-        self, state: State, *, clock: Clock, parameters: Hyperparameters, network: NetworkParameters
+        self,
+        state: State,
+        *,
+        clock: Clock,
+        parameters: Hyperparameters,
+        network: NetworkParameters,
+        rules: Choices,
     ) -> None:
-        super().__init__(state, clock=clock, parameters=parameters, network=network)
+        super().__init__(state, clock=clock, parameters=parameters, network=network, rules=rules)
 
-    def genesis(self) -> None:
+    def genesis(self, owner: AccountId = NOBODY, hotkey: AccountId = NOBODY) -> None:
         """Found the root network."""
         root = ROOT_NETUID
+        if owner != NOBODY:
+            self.subnet_owner[root], self.subnet_owner_hotkey[root] = owner, hotkey
         self.networks_added[root] = True
         self.total_networks = U16(1)
         self.token_symbol[root] = SYMBOLS[0]
@@ -249,6 +259,22 @@ class Subnets(Pallet, name="SubtensorModule"):
         self._set_new_parameters(netuid)
         self.set_owner_hotkey(netuid, hotkey)
 
+    def found(
+        self, netuid: NetUid, owner: AccountId, *, tempo: U16, min_allowed_weights: U16
+    ) -> None:
+        """Enter a subnet with a pool that exists from the first block on."""
+        self.networks_added[netuid] = True
+        self.total_networks = U16(self.total_networks + 1)
+        self.subnet_mechanism[netuid] = POOL_MECHANISM
+        self.subnet_locked[netuid] = Tao(1)
+        self.subnet_owner[netuid] = owner
+        self.token_symbol[netuid] = SYMBOLS[netuid]
+        chosen = self.parameters
+        chosen.tempo[netuid] = tempo
+        chosen.max_allowed_uids[netuid] = U16(256)
+        chosen.max_allowed_validators[netuid] = U16(64)
+        chosen.min_allowed_weights[netuid] = min_allowed_weights
+
     def set_owner_hotkey(self, netuid: NetUid, hotkey: AccountId) -> None:
         """Name the owner's hotkey on the subnet."""
         self.subnet_owner_hotkey[netuid] = hotkey
@@ -285,7 +311,7 @@ class Subnets(Pallet, name="SubtensorModule"):
 
     def _set_new_parameters(self, netuid: NetUid) -> None:
         new = self.parameters
-        new.tempo[netuid] = new.tempo[netuid]
+        new.tempo[netuid] = FAST_TEMPO if self.rules.is_fast() else new.tempo[netuid]
         new.kappa[netuid] = new.kappa[netuid]
         new.activity_cutoff[netuid] = new.activity_cutoff[netuid]
         new.max_allowed_uids[netuid] = U16(256)

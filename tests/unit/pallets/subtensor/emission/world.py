@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mycelia.codec import U16, U64
 from mycelia.frame import Pallet, State
 from mycelia.pallets.balances import Balances
+from mycelia.pallets.network import Network
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -73,8 +74,13 @@ class World:
         self.balances = Balances(state, accounts=self.system, dust=self.issuance)
         self.parameters = Hyperparameters(state)
         self.network = NetworkParameters(state)
+        rules = Network(state)
         self.subnets = Subnets(
-            state, clock=self.system, parameters=self.parameters, network=self.network
+            state,
+            clock=self.system,
+            parameters=self.parameters,
+            network=self.network,
+            rules=rules,
         )
         self.neurons = Neurons(state, clock=self.system)
         custody = Custody(currency=self.balances, issuance=self.issuance, author=Nobody())
@@ -82,7 +88,7 @@ class World:
         self.swap = Swap(state, pools=self.pools)
         self.stakes = Stakes(state, subnets=self.subnets, network=self.network, clock=self.system)
         self.results = Results(state)
-        self.schedule = Schedule(state, clock=self.system, parameters=self.parameters)
+        self.schedule = Schedule(state, clock=self.system, parameters=self.parameters, rules=rules)
         self.weights = Opinions()
         self.epochs = Epochs(
             state,

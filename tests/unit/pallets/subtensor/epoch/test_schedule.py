@@ -8,7 +8,13 @@ import pytest
 
 from mycelia.codec import U16, U64
 from mycelia.frame import State
-from mycelia.pallets.subtensor.epoch.schedule import EpochDeferred, EpochSkipped, Schedule
+from mycelia.pallets.network.pallet import Network, NetworkRules
+from mycelia.pallets.subtensor.epoch.schedule import (
+    EpochDeferred,
+    EpochSkipped,
+    Schedule,
+    blocks_to_modular_epoch,
+)
 from mycelia.pallets.subtensor.hyperparameters.table import MAX_TEMPO, Hyperparameters
 from mycelia.primitives import BlockNumber, NetUid
 from mycelia.state import MemoryStore, Overlay
@@ -34,7 +40,7 @@ def schedule(clock: Clock) -> Schedule:
     state = State(Overlay(MemoryStore().head()))
     parameters = Hyperparameters(state)
     parameters.tempo[NETUID] = U16(20)
-    return Schedule(state, clock=clock, parameters=parameters)
+    return Schedule(state, clock=clock, parameters=parameters, rules=Network(state))
 
 
 def due_at(schedule: Schedule, clock: Clock, heights: range) -> list[int]:
@@ -107,3 +113,23 @@ def test_a_skipped_epoch_uses_its_slot(schedule: Schedule, clock: Clock) -> None
     assert schedule.state.told[0].event == EpochSkipped(NETUID, U64(20))
     assert schedule.blocks_since_last_step[NETUID] == 1
     assert not schedule.is_due(NETUID)
+
+
+def test_modular_epochs_follow_from_height_and_netuid(schedule: Schedule, clock: Clock) -> None:
+    schedule.rules.genesis(NetworkRules(has_modular_epochs=True))
+    # (height + netuid + 1) mod (tempo + 1) is the tempo, 20, at 18, 39, ... on subnet 1.
+    assert due_at(schedule, clock, range(1, 62)) == [18, 39, 60]
+    clock.height = 30
+    assert schedule.blocks_until_epoch(NETUID) == 9
+    assert schedule.next_epoch_start(NETUID) == 39
+    assert schedule.commit_epoch(NETUID) == 32 // 21
+    schedule.restart(NETUID)  # a new tempo doesn't move them
+    assert schedule.blocks_until_epoch(NETUID) == 9
+
+
+@pytest.mark.parametrize(
+    ("netuid", "tempo", "height", "blocks"),
+    [(1, 10, 0, 8), (1, 10, 8, 0), (1, 10, 9, 10), (0, 99, 1, 97)],
+)
+def test_blocks_to_a_modular_epoch(netuid: int, tempo: int, height: int, blocks: int) -> None:
+    assert blocks_to_modular_epoch(netuid, tempo, height) == blocks
