@@ -27,7 +27,13 @@ AIMS = {
     ("epoch", "epoch_block_ms"): 30,
     ("epoch", "kernel_ms"): 5,
     ("transfers", "transfers_per_s"): 3_000,
+    ("gateway", "gateway_stream_c16_cpu_us"): 1_200,
+    ("gateway", "gateway_unary_c16_cpu_us"): 500,
+    ("wire", "refusal_oversized_cpu_us"): 60,
+    ("wire", "refusal_unknown_cpu_us"): 60,
+    ("wire", "refusal_unsigned_cpu_us"): 60,
     ("wire", "round_trips_per_s"): 1_500,
+    ("wire", "server_cpu_us"): 130,
 }
 REFERENCE = "floor_per_s"
 RESULTS = Path("bench-results") / "figures.json"

@@ -35,6 +35,7 @@ REACHED_BY_NAME = {
         "pause_writing",
         "resume_writing",
     ),
+    "src/mycelia/wire/pool.py": ("on_*",),  # httptools
     "src/mycelia/wire/connection.py": ("on_*",),  # httptools
 }
 
