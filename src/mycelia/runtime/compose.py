@@ -14,6 +14,8 @@ from mycelia.pallets.commitments import Commitments
 from mycelia.pallets.drand import Drand
 from mycelia.pallets.network import Network
 from mycelia.pallets.shield import MevShield
+from mycelia.pallets.subtensor.children.families import Families
+from mycelia.pallets.subtensor.children.pallet import Children
 from mycelia.pallets.subtensor.commits.batches import Batches
 from mycelia.pallets.subtensor.commits.pallet import Commits
 from mycelia.pallets.subtensor.commits.timelock import Timelocks
@@ -69,6 +71,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Neurons,
     Pools,
     Stakes,
+    Families,
     Results,
     Rows,
     Schedule,
@@ -80,6 +83,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Prices,
     Payout,
     Coinbase,
+    Children,
     Registration,
     Dissolution,
     Creation,
@@ -165,6 +169,9 @@ class Pallets:
         self.swap = Swap(state, pools=self.pools)
         self.market = Market(pools=self.pools, exchange=self.swap)
         self.stakes = Stakes(state, subnets=self.subnets, network=self.network, clock=clock)
+        self.families = Families(
+            state, stakes=self.stakes, parameters=self.parameters, network=self.network
+        )
 
     def _compose_epochs(self, state: State) -> None:
         clock = self.system
@@ -220,6 +227,7 @@ class Pallets:
             subnets=self.subnets,
             neurons=self.neurons,
             stakes=self.stakes,
+            families=self.families,
             prices=self.prices,
         )
         self.coinbase = Coinbase(
@@ -235,6 +243,16 @@ class Pallets:
             schedule=self.schedule,
             epochs=self.epochs,
             payout=self.payout,
+        )
+        self.children = Children(
+            state,
+            families=self.families,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            limits=self.limits,
+            schedule=self.schedule,
+            exchange=self.swap,
+            clock=clock,
         )
 
     def _compose_people(self, state: State) -> None:
@@ -262,6 +280,7 @@ class Pallets:
             custody=self.custody,
             removers=(
                 self.stakes,
+                self.families,
                 self.coinbase,
                 self.prices,
                 self.payout,
@@ -283,6 +302,7 @@ class Pallets:
             dissolution=self.dissolution,
             registration=self.registration,
             stakes=self.stakes,
+            children=self.children,
             market=self.market,
             custody=self.custody,
             limits=self.limits,

@@ -2,13 +2,14 @@
 
 All pay is stake. Miners are paid behind their own hotkey, or behind the one that their coldkey
 named; what an epoch grants to hotkeys of the subnet's owner is burned: it still counts as issued but
-is nobody's. Validators take their share first, the rest goes to all that staked with them.
+is nobody's. What a validator earned with lent stake falls to those who lent it. Validators take their
+share first, the rest goes to all that staked with them.
 Dividends earned by stake on the root are kept as a claim, per root TAO behind the hotkey.
 
 Source: subtensor@14bc6f9 `coinbase/run_coinbase.rs::distribute_emission` and below,
 `staking/claim_root.rs::increase_root_claimable_for_hotkey_and_subnet`.
 Differs: a hotkey without dividend gets no entry in the maps of dividends; it reads as zero all the
-same. Owners cannot choose to recycle instead of burn, lend stake weight, or lease; no call lets them.
+same. Owners cannot choose to recycle instead of burn, or lease; no call lets them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mycelia.frame import (
     Pallet,
     State,
 )
+from mycelia.pallets.subtensor.children.families import Families
 from mycelia.pallets.subtensor.emission import kernel
 from mycelia.pallets.subtensor.emission.prices import Prices
 from mycelia.pallets.subtensor.epoch.pallet import Earned
@@ -94,6 +96,7 @@ class Payout(Pallet, name="SubtensorModule"):
     subnets: Subnets
     neurons: Neurons
     stakes: Stakes
+    families: Families
     prices: Prices
 
     def __init__(
@@ -103,9 +106,17 @@ class Payout(Pallet, name="SubtensorModule"):
         subnets: Subnets,
         neurons: Neurons,
         stakes: Stakes,
+        families: Families,
         prices: Prices,
     ) -> None:
-        super().__init__(state, subnets=subnets, neurons=neurons, stakes=stakes, prices=prices)
+        super().__init__(
+            state,
+            subnets=subnets,
+            neurons=neurons,
+            stakes=stakes,
+            families=families,
+            prices=prices,
+        )
 
     def pay(
         self,
@@ -119,9 +130,12 @@ class Payout(Pallet, name="SubtensorModule"):
         """Pay an epoch: each miner its incentive, the two other amounts by the dividends."""
         ordered = sorted(earned, key=lambda grant: grant.hotkey)
         # Before anything is staked: dividends are parted by the stake that earned them.
+        dividends = self.families.dividends_by_lender(
+            netuid, {grant.hotkey: grant.dividend for grant in ordered if grant.dividend}
+        )
         shares = kernel.dividend_distribution(
-            {grant.hotkey: grant.dividend for grant in ordered if grant.dividend},
-            {grant.hotkey: self._stakes_of(netuid, grant.hotkey) for grant in ordered},
+            dividends,
+            {hotkey: self._stakes_of(netuid, hotkey) for hotkey in dividends},
             self.prices.tao_weight_q32(),
             validators,
             root,

@@ -400,7 +400,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
     min_childkey_take_per_subnet = Parameter(
         U16,
         default=U16(0),
-        doc="Least take of childkeys on the subnet; shown, not used.",
+        doc="Least take of children on the subnet.",
         shown="min_childkey_take",
         admin=Admin(
             93,
@@ -545,10 +545,10 @@ class NetworkParameters(Pallet, name="SubtensorModule"):
         admin=Admin(46, told("MinDelegateTakeSet", 68, U16, of_subnet=False), argument="take"),
     )
     max_childkey_take = GlobalParameter(
-        U16, default=U16(11_796), doc="Largest take of childkeys; shown, not used."
+        U16, default=U16(11_796), doc="Largest take of children."
     )
     min_childkey_take = GlobalParameter(
-        U16, default=U16(0), doc="Least take of childkeys; shown, not used."
+        U16, default=U16(0), doc="Least take of children."
     )
     tao_weight = GlobalParameter(
         U64,

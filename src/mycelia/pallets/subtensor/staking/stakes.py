@@ -28,6 +28,7 @@ from mycelia.frame import (
     ensure,
     invariant,
 )
+from mycelia.pallets.subtensor.children.kernel import inherited_rao
 from mycelia.pallets.subtensor.errors import CannotUseSystemAccount
 from mycelia.pallets.subtensor.hyperparameters.table import NetworkParameters
 from mycelia.pallets.subtensor.needs import Clock
@@ -274,12 +275,22 @@ class Stakes(Pallet, name="SubtensorModule"):
     def stake_weight_q64(self, hotkey: AccountId, netuid: NetUid) -> int:
         """A hotkey's say on a subnet: its alpha there plus its root TAO at `TaoWeight`, rounded down.
 
+        Of both it lends some to its children and borrows some from its parents.
+
         Source: `stake_utils.rs::get_stake_weights_for_hotkey_on_subnet`.
-        Differs: weight is not lent to children or taken from parents; no call sets any.
         """
-        alpha_rao = self.total_hotkey_alpha[hotkey, netuid]
-        tao_rao = self.total_hotkey_alpha[hotkey, ROOT_NETUID]
+        alpha_rao, tao_rao = (self.inherited_of(hotkey, netuid, of) for of in (netuid, ROOT_NETUID))
         return (alpha_rao << 64) + tao_rao * self.tao_weight_q64()
+
+    def inherited_of(self, hotkey: AccountId, netuid: NetUid, of: NetUid) -> int:
+        """The stake of subnet `of` that counts for a hotkey on a subnet, in rao."""
+        own_rao = self.total_hotkey_alpha[hotkey, of]
+        children, parents = self.child_keys[hotkey, netuid], self.parent_keys[hotkey, netuid]
+        if not children and not parents:
+            return own_rao
+        lent = [proportion for proportion, _ in children]
+        borrowed = [(share, self.total_hotkey_alpha[parent, of]) for share, parent in parents]
+        return inherited_rao(own_rao, lent, borrowed)
 
     def _position(self, hotkey: AccountId, coldkey: AccountId, netuid: NetUid) -> Position:
         return Position(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from mycelia.frame import Origin, Pallet, State, Value, call, ensure, view
+from mycelia.pallets.subtensor.children.pallet import Children, SetChildren
 from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.emission.kernel import block_emission_rao
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
@@ -62,6 +63,7 @@ class Creation(Pallet, name="SubtensorModule"):
     dissolution: Dissolution
     registration: Registration
     stakes: Stakes
+    children: Children
     market: Market
     custody: Custody
     limits: RateLimits
@@ -77,6 +79,7 @@ class Creation(Pallet, name="SubtensorModule"):
         dissolution: Dissolution,
         registration: Registration,
         stakes: Stakes,
+        children: Children,
         market: Market,
         custody: Custody,
         limits: RateLimits,
@@ -90,6 +93,7 @@ class Creation(Pallet, name="SubtensorModule"):
             dissolution=dissolution,
             registration=registration,
             stakes=stakes,
+            children=children,
             market=market,
             custody=custody,
             limits=limits,
@@ -101,7 +105,13 @@ class Creation(Pallet, name="SubtensorModule"):
     @call(
         index=59,
         weight=cost(6_077_000_000, 9_947),
-        emits=(NetworkAdded, NetworkRemoved, SubnetIdentityRemoved, SubnetOwnerHotkeySet),
+        emits=(
+            NetworkAdded,
+            NetworkRemoved,
+            SubnetIdentityRemoved,
+            SubnetOwnerHotkeySet,
+            SetChildren,
+        ),
         fails=(
             NonAssociatedColdKey,
             CannotUseSystemAccount,
@@ -148,6 +158,7 @@ class Creation(Pallet, name="SubtensorModule"):
         self.market.pools.open(netuid, paid, alpha)
         self.schedule.restart(netuid)
         self.registration.open(netuid, hotkey, FIRST_SLOT_PRICE)
+        self.children.lend_from_root(netuid)
         # TELL
         self.deposit(NetworkAdded(netuid, POOL_MECHANISM))
 

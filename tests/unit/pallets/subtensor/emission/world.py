@@ -9,6 +9,7 @@ from mycelia.codec import U16, U64
 from mycelia.frame import Pallet, State
 from mycelia.pallets.balances import Balances
 from mycelia.pallets.network import Network
+from mycelia.pallets.subtensor.children.families import Families
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
@@ -110,11 +111,15 @@ class World:
             pools=self.pools,
             exchange=self.swap,
         )
+        families = Families(
+            state, stakes=self.stakes, parameters=self.parameters, network=self.network
+        )
         self.payout = Payout(
             state,
             subnets=self.subnets,
             neurons=self.neurons,
             stakes=self.stakes,
+            families=families,
             prices=self.prices,
         )
         self.coinbase = Coinbase(
