@@ -544,12 +544,8 @@ class NetworkParameters(Pallet, name="SubtensorModule"):
         doc="Least share a delegate may take of its nominators' pay.",
         admin=Admin(46, told("MinDelegateTakeSet", 68, U16, of_subnet=False), argument="take"),
     )
-    max_childkey_take = GlobalParameter(
-        U16, default=U16(11_796), doc="Largest take of children."
-    )
-    min_childkey_take = GlobalParameter(
-        U16, default=U16(0), doc="Least take of children."
-    )
+    max_childkey_take = GlobalParameter(U16, default=U16(11_796), doc="Largest take of children.")
+    min_childkey_take = GlobalParameter(U16, default=U16(0), doc="Least take of children.")
     tao_weight = GlobalParameter(
         U64,
         default=U64(971_718_665_099_567_868),
