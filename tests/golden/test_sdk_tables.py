@@ -127,7 +127,9 @@ def test_every_call_takes_the_sdks_arguments(published: dict[str, Any]) -> None:
                 expected = theirs.parameters[field["name"]].annotation
                 if expected == "Any":  # their table leaves lists and options open
                     continue
-                assert spelled(plain(expected)) == spelled(field["type_ident"]), f"{call['name']}.{field}"
+                assert spelled(plain(expected)) == spelled(field["type_ident"]), (
+                    f"{call['name']}.{field}"
+                )
                 compared += 1
     assert compared >= 300
 

@@ -168,13 +168,13 @@ def test_set_children_not_enough_stake(family):
 
 
 def test_lent_stake_counts_for_the_child(family):
-    own, childs = weight(family, PARENT), weight(family, CHILD)
+    own, child_had = weight(family, PARENT), weight(family, CHILD)
     assert name_children(family, (HALF, CHILD)).succeeded
     to_epoch(family)
     grown = pot(family, PARENT) - own  # what the epoch paid on the way
     rounding = (own + grown) // 2**32 + 2  # a share has 32 fraction bits
     assert 0 <= weight(family, PARENT) - (own + grown) // 2 <= rounding
-    assert weight(family, CHILD) >= childs + own // 2 - rounding
+    assert weight(family, CHILD) >= child_had + own // 2 - rounding
 
 
 def test_lent_stake_gives_a_permit(lent):
