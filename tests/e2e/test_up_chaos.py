@@ -13,6 +13,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ import bittensor
 import pytest
 
 from mycelia.cli.up.plan import VALIDATORS
+from mycelia.neuron.book import Verdict
 from mycelia.neuron.chain import CallFailed, Chain, ChainAway, sdk_environment
 from mycelia.neuron.ledger import Ledger
 from mycelia.neuron.wallets import open_wallet
@@ -164,6 +166,20 @@ def held_rounds(up):
     return held
 
 
+def scored(up, name):
+    """Samples that rest on a signed answer."""
+    ledger = Ledger(up.folder / "ledgers" / f"{name}.sqlite")
+    found = sum(s.verdict is Verdict.SCORED for s in ledger.samples("vision"))
+    ledger.close()
+    return found
+
+
+def receipts(up, name):
+    path = up.folder / "ledgers" / f"{name}.receipts"
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT count(*) FROM receipts").fetchone()[0]
+
+
 def test_kills_half_open_sockets_and_a_node_that_is_away(network):
     up, rng = network, random.Random(7)
     os.environ.update(sdk_environment(up.folder / "sdk"))
@@ -208,9 +224,12 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network):
     # What was called finalized is there; what was not may be there, too.
     moved = (free_rao(up, SINK) - before_rao) // RAO
     assert payer.finalized <= moved <= payer.sent
+    # A receipt is safe before its sample is: count samples first, as both still grow.
+    told = {name: {e["round"] for e in up.happened("round", name)} for name in VALIDATORS}
     for name, rounds in held_rounds(up).items():
-        told = {event["round"] for event in up.happened("round", name)}
-        assert told <= rounds, f"{name} lost rounds"
+        assert told[name] <= rounds, f"{name} lost rounds"
+        judged = scored(up, name)
+        assert receipts(up, name) >= judged > 0, f"{name} lost receipts"
     assert not up.happened("given_up")
 
 

@@ -147,13 +147,16 @@ def run_validator(
     """Validate the given subnets, netuid by name or file."""
     from mycelia.neuron.chain import Chain
     from mycelia.neuron.ledger import Ledger
+    from mycelia.neuron.receipts import ReceiptBook
     from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
     from mycelia.wire.client import WireClient
 
     wallet = station.wallet_keys()
     store = station.store()
-    seats = [Seat(netuid, spec_named(name).subnet(store)) for name, netuid in netuids.items()]
+    judges = {netuid: spec_named(name).subnet(store) for name, netuid in netuids.items()}
     book = Ledger(ledger)
+    receipts = ReceiptBook.open(ledger.with_suffix(".receipts"), wallet.hotkey)
+    seats = [Seat(netuid, subnet, receipts) for netuid, subnet in judges.items()]
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, wallet)
@@ -173,6 +176,7 @@ def run_validator(
             finally:
                 await chain.close()
                 book.close()
+                receipts.close()
 
     until_signalled(body)
 

@@ -27,7 +27,6 @@ class EventLog:
         self._path = path
         self._stream = stream
         self._file: IO[bytes] | None = None
-        self._torn = False
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _opened(path)
@@ -46,12 +45,9 @@ class EventLog:
                 self._stream.flush()
 
     def _write(self, file: IO[bytes], line: bytes) -> None:
-        whole = b"\n" + line if self._torn else line
-        try:
-            self._torn = file.write(whole) < len(whole)
-        except OSError:
-            self._torn = True
-            raise
+        before = os.fstat(file.fileno()).st_size
+        if file.write(line) < len(line):
+            os.ftruncate(file.fileno(), before)  # a torn line would spoil the file for its readers
         if self._path and file.tell() > _ROTATE_BYTES:
             self._path.replace(self._path.with_suffix(".1.jsonl"))
             self._file = _opened(self._path)

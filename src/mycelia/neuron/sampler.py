@@ -11,7 +11,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from mycelia.neuron.subnet import Challenge, Judgement, Meta, Reply, Subnet
 from mycelia.neuron.voices import Caller, drawn
 from mycelia.wire.contract import Endpoint
 from mycelia.wire.errors import Refused, WireError
+from mycelia.wire.receipt import Receipt
 
 _JUDGE_S = 120.0
 
@@ -53,10 +54,15 @@ class Sampler:
         *,
         concurrency: int = 16,
         deadline_s: float | None = None,
+        keep: Callable[[Receipt], Awaitable[None]] | None = None,
         log: EventLog | None = None,
     ) -> None:
-        """`concurrency` bounds the requests under way at once; a deadline replaces the subnet's."""
+        """`concurrency` bounds the requests under way at once; a deadline replaces the subnet's.
+
+        `keep` is given every receipt before the answer it is for is judged.
+        """
         self._subnet = subnet
+        self._keep = keep
         self._deadline_s = deadline_s or subnet.limits.deadline_s
         self._caller = caller
         self._slots = asyncio.Semaphore(concurrency)
@@ -103,6 +109,7 @@ class Sampler:
             if not streamed:
                 outcome = await self._caller.call(endpoint, subnet.path(), body, deadline_s)
                 meta = Meta(outcome.total_ms, outcome.first_byte_ms, miner.hotkey)
+                await self._kept(outcome.receipt)
                 return subnet.Answer.model_validate_json(outcome.body), meta
             started_s, first_s = time.monotonic(), 0.0
             pieces: list[Any] = []
@@ -119,9 +126,14 @@ class Sampler:
                 ((first_s or ended_s) - started_s) * 1e3,
                 miner.hotkey,
             )
+            await self._kept(chunks.receipt)
             return subnet.Answer.fold(pieces), meta
         except (ValidationError, ValueError) as error:
             raise _BadAnswer("malformed_answer") from error
+
+    async def _kept(self, receipt: Receipt) -> None:
+        if self._keep:
+            await self._keep(receipt)
 
     async def _judged(
         self, miner: Neuron, challenge: Challenge, round_: Round, answer: Reply, meta: Meta

@@ -20,12 +20,15 @@ from typing import Any
 from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, current, record
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
+from mycelia.neuron.journal import JournalError
 from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
 from mycelia.neuron.monitor import Health, Metric, Monitor
+from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
+from mycelia.wire.receipt import Receipt
 
 _FOLLOW_S = 1.0
 _PERMIT_KNOWN_S = 1.25 * REFRESH_S
@@ -65,6 +68,8 @@ class Seat:
 
     netuid: int
     subnet: Subnet
+    receipts: ReceiptBook | None = None
+    """Where receipts of this subnet's samples are kept; seats may share one."""
     graph: Metagraph | None = None
     book: dict[int, Standing] = field(default_factory=dict)
     round: int = 0
@@ -147,7 +152,9 @@ class Validator:
         """Keep the seat's view of the chain fresh."""
         while True:
             try:
-                seat.graph = await self._chain.metagraph(seat.netuid)
+                before, seat.graph = seat.graph, await self._chain.metagraph(seat.netuid)
+                if before is not None and before.last_step < seat.graph.last_step:
+                    await self._seal(seat, before.last_step)
                 me = seat.graph.neuron(self._hotkey)
                 if me is None or not me.permit:
                     seat.permit_since_s = None
@@ -162,7 +169,11 @@ class Validator:
     async def _sample(self, seat: Seat) -> None:
         """Round after round, as long as miners would answer."""
         sampler = Sampler(
-            seat.subnet, self._caller, concurrency=self._config.concurrency, log=self._log
+            seat.subnet,
+            self._caller,
+            concurrency=self._config.concurrency,
+            keep=partial(self._keep, seat),
+            log=self._log,
         )
         while True:
             started_s = time.monotonic()
@@ -232,6 +243,32 @@ class Validator:
             self._log.emit(
                 "weights", subnet=seat.subnet.name, height=height, round=number, weights=weights
             )
+
+    async def _keep(self, seat: Seat, receipt: Receipt) -> None:
+        """Counter-sign a receipt and wait until it is safe, or the disk has no room for it yet."""
+        epoch = seat.graph.last_step if seat.graph else 0
+        try:
+            if seat.receipts:
+                await seat.receipts.add(seat.subnet.name, epoch, receipt)
+        except JournalError as error:
+            # The book keeps it in memory and writes it when there is room.
+            self._log.emit("receipt_waits", subnet=seat.subnet.name, code=error.code)
+
+    async def _seal(self, seat: Seat, epoch: int) -> None:
+        """Close the book of an epoch; its root is told, and proves what is in the book."""
+        name = seat.subnet.name
+        try:
+            if seat.receipts:
+                sealed = await seat.receipts.seal(name, epoch)
+                self._log.emit(
+                    "receipts_sealed",
+                    subnet=name,
+                    epoch=epoch,
+                    count=sealed.count,
+                    root=sealed.root.hex(),
+                )
+        except JournalError as error:
+            self._log.emit("receipts_unsealed", subnet=name, epoch=epoch, code=error.code)
 
     async def _kept(self, seat: Seat, write: Callable[[], None]) -> None:
         """Write to the ledger, however long a full disk or a lock takes; the seat waits for it."""

@@ -166,8 +166,16 @@ async def test_a_process_without_a_pulse_is_let_be(supervisor, tmp_path):
     assert (child.restarts, child.pid is None) == (0, False)
 
 
-async def test_what_has_worked_once_is_restarted_for_ever(supervisor):
+async def test_what_has_worked_once_is_restarted_for_ever(supervisor, tmp_path):
     supervisor.relentless = True
-    child = await supervisor.start(program("raise SystemExit(3)"))
+    pulse = tmp_path / "pulse"
+    code = f"open({str(pulse)!r}, 'w').close(); raise SystemExit(3)"
+    child = await supervisor.start(program(code, pulse=pulse))
     await until(lambda: child.restarts > 2 * HURRY.attempts)
     assert supervisor.given_up.empty()
+
+
+async def test_what_never_worked_is_given_up_all_the_same(supervisor, tmp_path):
+    supervisor.relentless = True
+    child = await supervisor.start(program("raise SystemExit(3)", pulse=tmp_path / "none"))
+    assert await asyncio.wait_for(supervisor.given_up.get(), 10) is child

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import sqlite3
 from dataclasses import replace
 
 import aiohttp
@@ -9,6 +10,7 @@ import pytest
 from mycelia.neuron.book import KNOWN_SAMPLES, Standing, Verdict, current, replayed, weigh
 from mycelia.neuron.events import EventLog, StatusFile, read_status
 from mycelia.neuron.ledger import Ledger
+from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.routes import Traffic, routes
 from mycelia.neuron.sampler import Round, Sampler, challenge_rng
 from mycelia.neuron.subnet import Judgement
@@ -199,8 +201,9 @@ async def test_judge_that_cannot_tell_makes_the_sample_void(outcome, tmp_path):
 @contextlib.asynccontextmanager
 async def validating(memory, tmp_path, subnet=None, config=QUICK):
     ledger, stop = Ledger(tmp_path / "ledger.sqlite"), asyncio.Event()
+    receipts = ReceiptBook.open(tmp_path / "ledger.receipts", VALIDATOR)
     log = EventLog(tmp_path / "v.jsonl", "v")
-    seat = Seat(1, subnet or Sum(None))
+    seat = Seat(1, subnet or Sum(None), receipts)
     async with WireClient(VALIDATOR) as client:
         validator = Validator(
             VALIDATOR.ss58_address,
@@ -219,6 +222,7 @@ async def validating(memory, tmp_path, subnet=None, config=QUICK):
             stop.set()
             await asyncio.wait_for(task, 5)
             ledger.close()
+            receipts.close()
             log.close()
 
 
@@ -407,3 +411,23 @@ async def test_metrics_tell_rounds_verdicts_and_troubles(tmp_path, monkeypatch):
     assert 'mycelia_samples_total{subnet="sum",verdict="scored"}' in text
     assert 'mycelia_permit{subnet="sum"} 1' in text
     assert 'mycelia_quality_mean{subnet="sum"} 1' in text
+
+
+async def test_every_scored_sample_has_its_receipt_and_epochs_are_sealed(tmp_path, monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
+    monkeypatch.setattr("mycelia.neuron.validator._FOLLOW_S", 0.05)
+    async with miners(honest, cheat) as found:
+        memory = MemoryChain(metagraph(neuron(0, VALIDATOR.ss58_address, permit=True), *found))
+        async with validating(memory, tmp_path) as (seat, ledger):
+            await eventually(lambda: seat.round >= 3)
+            memory.graph = replace(memory.graph, last_step=9)
+            await eventually(lambda: seat.graph.last_step == 9)
+            number = seat.round
+            await eventually(lambda: seat.round > number)
+            scored = sum(s.verdict is Verdict.SCORED for s in ledger.samples("sum"))
+            with sqlite3.connect(tmp_path / "ledger.receipts") as database:
+                kept = database.execute("SELECT count(*) FROM receipts").fetchone()[0]
+            assert kept >= scored >= 6
+    events = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    (sealed,) = [event for event in events if event["event"] == "receipts_sealed"]
+    assert (sealed["epoch"], sealed["count"] >= 6) == (0, True)

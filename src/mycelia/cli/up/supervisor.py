@@ -67,6 +67,8 @@ class Child:
     restarts: int = 0
     last_exit: int | None = None
     given_up: bool = False
+    has_worked: bool = False
+    """It gave a pulse, or lived long, in this run."""
 
     @property
     def pid(self) -> int | None:
@@ -88,7 +90,7 @@ class Supervisor:
         """`on_give_up` is told of each process that failed too often; `explained` says why."""
         self.children: dict[str, Child] = {}
         self.relentless = False
-        """Restart whatever ends, however often: what has worked once will work again."""
+        """Restart what has worked in this run, however often: it will work again."""
         self._on_give_up = on_give_up
         self._logs = logs
         self._log = log or EventLog(None, "up")
@@ -175,7 +177,10 @@ class Supervisor:
             )
             # It said what a person must do: trying again helps only if another process ends late.
             explained = self._complaint(child.program.name) is not None
-            if not self.relentless and short_lives >= (
+            has_worked = lived_s > patience.healthy_s or _felt_s(child.program.pulse) is not None
+            child.has_worked = child.has_worked or has_worked
+            forgiven = self.relentless and child.has_worked
+            if not forgiven and short_lives >= (
                 _EXPLAINED_ATTEMPTS if explained else patience.attempts
             ):
                 child.given_up = True
