@@ -71,6 +71,13 @@ def lent(family):
 # Naming
 
 
+def test_a_cooldown_without_end_is_a_block_like_any_other(family):
+    family.sudo("SubtensorModule", "set_pending_childkey_cooldown", cooldown=U64_MAX)
+    told = name_children(family, (HALF, CHILD)).events("SetChildrenScheduled")
+    assert told[0].block == U64_MAX
+    family.seal()
+
+
 def test_children_wait_for_the_cooldown_and_an_epoch(family):
     family.sudo("SubtensorModule", "set_pending_childkey_cooldown", cooldown=12)
     result = name_children(family, (HALF, CHILD), (1, OTHER))

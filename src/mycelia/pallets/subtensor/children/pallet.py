@@ -312,7 +312,7 @@ class Children(Pallet, name="SubtensorModule"):
         if not self.subnets.is_started(netuid):
             self._apply(hotkey, netuid, children)
             return
-        block = U64(self.clock.now() + self.pending_child_key_cooldown)
+        block = U64(min(U64_MAX, self.clock.now() + self.pending_child_key_cooldown))
         self.families.stakes.pending_child_keys[netuid, hotkey] = (children, block)
         # TELL
         self.deposit(SetChildrenScheduled(hotkey, netuid, block, children))
