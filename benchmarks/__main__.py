@@ -22,11 +22,16 @@ import benchmarks
 
 PREFIX = "bench_"
 AIMS = {
+    ("accounts", "memory_mb"): 1_000,
+    ("accounts", "start_ms"): 3_000,
     ("chain", "empty_blocks_per_s"): 1_500,
     ("chain", "node_start_ms"): 2_000,
     ("epoch", "epoch_block_ms"): 30,
     ("epoch", "kernel_ms"): 5,
+    ("rpc", "answer_p99_ms"): 150,
+    ("rpc", "metagraph_256_ms"): 150,
     ("transfers", "transfers_per_s"): 3_000,
+    ("year", "year_s"): 300,
     ("gateway", "gateway_stream_c16_cpu_us"): 1_200,
     ("gateway", "gateway_unary_c16_cpu_us"): 500,
     ("wire", "refusal_oversized_cpu_us"): 60,

@@ -18,7 +18,7 @@ import pytest
 
 from mycelia.testing.live import LiveNode
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # each command imports for seconds
 BTCLI = Path(sys.executable).with_name("btcli")
 COMMAND_S = 90
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
@@ -153,6 +153,18 @@ def test_stake_is_added_and_listed(newcomer: Newcomer) -> None:
     assert [row for row in rows if row["netuid"] == newcomer.netuid]
     graph = newcomer.asks("subnets", "metagraph", netuid)
     assert newcomer.addresses["alice_hot"] in json.dumps(graph)
+
+
+def test_a_neuron_registers_through_the_shield(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    price = newcomer.asks("subnets", "burn-cost", netuid)["tao"]
+    before = newcomer.free("new")
+    newcomer.does("subnets", "register", "--netuid", netuid, "-w", "new", "-H", "hot")
+    assert 0 < before - newcomer.free("new") <= price + 0.1
+    shown = newcomer.asks("wallet", "show", "-w", "new", "-H", "hot")
+    graph = newcomer.asks("subnets", "metagraph", netuid)
+    assert shown["hotkey_ss58"] in json.dumps(graph)
+    assert newcomer.asks("subnets", "show", netuid)["neurons"] == 2
 
 
 def test_mistakes_are_told_in_words(newcomer: Newcomer) -> None:

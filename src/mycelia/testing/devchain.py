@@ -67,6 +67,11 @@ class DevChain:
         """The rules' own view of the state after the newest block, to read from."""
         return self.chain.runtime.pallets
 
+    @staticmethod
+    def address(uri: str) -> str:
+        """The address of a key, as calls take it."""
+        return Person(uri).address
+
     def free(self, uri: str) -> int:
         """What a key may spend, in rao."""
         return int(self.pallets.balances.free_balance(Person(uri).account))

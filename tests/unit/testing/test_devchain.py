@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mycelia.primitives.errors import CannotPay
+from mycelia.rpc.registry import METHODS
 from mycelia.testing.devchain import START_MS, DevChain, DevNode
 from mycelia.testing.network import rpc_client
 from mycelia.testing.oracle import Person
@@ -44,7 +48,7 @@ def test_a_subnet_reaches_its_epoch_and_all_of_it_can_be_taken_back(dev_chain: D
     then = dev_chain.snapshot()
     root = dev_chain.chain.store.root()
     hotkey = Person("//Alice_hk").address
-    netuid = max(dev_chain.pallets.subnets.networks_added.keys(), default=0) + 1
+    netuid = 1
     assert dev_chain.submit(
         "//Alice", "SubtensorModule", "register_network", hotkey=hotkey
     ).succeeded
@@ -86,3 +90,14 @@ async def test_a_node_in_process_takes_orders_over_its_socket(dev_node: DevNode)
         assert await client.call("mycelia_revert", then) is True
         assert await client.call("chain_getHeader", hashes[-1]) is None
         assert await client.call("chain_getBlock", then) is not None
+
+
+async def test_the_page_about_it_is_true(root: Path, dev_node: DevNode) -> None:
+    text = (root / "docs/time-warp.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    page: dict[str, Any] = {}
+    exec(block, page)
+    page["test_an_epoch_can_be_waited_for_and_taken_back"](DevChain())
+    await page["test_a_client_sees_it"](dev_node)
+    for order in re.findall(r"`(mycelia_\w+)\(", text):
+        assert order in METHODS
