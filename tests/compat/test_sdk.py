@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import bittensor as bt
-import bittensor_core
 import pytest
 
 from mycelia.testing.live import LiveNode
+from tests.compat.sdk import TAO, done, free, raw, sudo, wallet
 
 pytestmark = pytest.mark.net
-TAO = 10**9
 
 
 @pytest.fixture(scope="module")
@@ -26,34 +24,6 @@ async def client(node: LiveNode, tmp_path, monkeypatch) -> bt.Client:
     monkeypatch.setenv("BITTENSOR_RUNTIME_CACHE_DIR", str(tmp_path))
     async with bt.Client(node.url) as client:
         yield client
-
-
-def wallet(name: str, hotkey: str = "") -> bt.KeyedWallet:
-    """A wallet over development keys: coldkey `//Alice`, hotkey `//Alice_hk` unless told otherwise."""
-    keys = (f"//{name}", f"//{hotkey or name + '_hk'}")
-    cold, hot = (bittensor_core.Keypair.create_from_uri(uri) for uri in keys)
-    return SimpleNamespace(coldkey=cold, coldkeypub=cold, hotkey=hot)
-
-
-async def free(client: bt.Client, who: bt.KeyedWallet) -> int:
-    return (await client.balances.balance(who.coldkey.ss58_address)).rao
-
-
-async def done(client: bt.Client, intent: bt.Intent, who: bt.KeyedWallet) -> bt.ExtrinsicResult:
-    result = await client.execute(intent, who)
-    assert result.success, result
-    return result
-
-
-async def raw(client: bt.Client, call, who: bt.KeyedWallet, **kw) -> bt.ExtrinsicResult:
-    result = await client.submit_call(call, who, **kw)
-    assert result.success, result
-    return result
-
-
-async def sudo(client: bt.Client, call) -> None:
-    inner = await client.compose(call)
-    await raw(client, bt.calls.Sudo.sudo(call=inner), wallet("Alice"))
 
 
 async def test_it_connects_and_reads_balances(client: bt.Client) -> None:

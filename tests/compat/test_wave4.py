@@ -1,0 +1,184 @@
+"""Weights, commits and children through the unmodified SDK 11.3: each step is asserted on its effect on the chain."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+
+import bittensor as bt
+import bittensor_core
+import pytest
+
+from mycelia.pallets.subtensor.commits.kernel import commit_hash
+from mycelia.testing.live import LiveNode
+
+pytestmark = pytest.mark.slow
+TEMPO = 20
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
+    with LiveNode(tmp_path_factory.mktemp("node")) as live:
+        yield live
+
+
+@pytest.fixture
+async def client(node: LiveNode, tmp_path, monkeypatch) -> AsyncIterator[bt.Client]:
+    monkeypatch.setenv("BITTENSOR_RUNTIME_CACHE_DIR", str(tmp_path))
+    async with bt.Client(node.url) as client:
+        yield client
+
+
+def wallet(name: str, hotkey: str) -> bt.KeyedWallet:
+    cold, hot = (bittensor_core.Keypair.create_from_uri(f"//{uri}") for uri in (name, hotkey))
+    return SimpleNamespace(coldkey=cold, coldkeypub=cold, hotkey=hot)
+
+
+def address(who: bt.KeyedWallet) -> str:
+    return str(who.hotkey.ss58_address)
+
+
+async def done(client: bt.Client, intent: bt.Intent, who: bt.KeyedWallet) -> bt.ExtrinsicResult:
+    result = await client.execute(intent, who)
+    assert result.success, result
+    return result
+
+
+async def refused(client: bt.Client, intent: bt.Intent, who: bt.KeyedWallet) -> str:
+    result = await client.execute(intent, who)
+    assert not result.success
+    assert result.error is not None
+    return str(result.error.name)
+
+
+async def call(client: bt.Client, call, who: bt.KeyedWallet, **kw) -> None:
+    result = await client.submit_call(call, who, **kw)
+    assert result.success, result
+
+
+async def sudo(client: bt.Client, name: str, pallet: str = "AdminUtils", **params) -> None:
+    inner = await client.compose(getattr(getattr(bt.calls, pallet), name)(**params))
+    await call(client, bt.calls.Sudo.sudo(call=inner), wallet("Alice", "Alice_hk"))
+
+
+async def found(client: bt.Client, owner: bt.KeyedWallet, *members: bt.KeyedWallet) -> int:
+    """A started subnet without rate limits whose epochs are `TEMPO` blocks apart; its netuid."""
+    await sudo(client, "sudo_set_admin_freeze_window", window=0)
+    await sudo(client, "sudo_set_network_rate_limit", rate_limit=0)
+    await done(client, bt.RegisterSubnet(), owner)
+    netuid = max(subnet.netuid for subnet in await client.subnets.subnets())
+    await done(client, bt.StartCall(netuid), owner)
+    await sudo(client, "sudo_set_weights_set_rate_limit", netuid=netuid, weights_set_rate_limit=0)
+    await sudo(client, "sudo_set_tempo", netuid=netuid, tempo=TEMPO)
+    for who in members:
+        register = bt.calls.SubtensorModule.burned_register(netuid=netuid, hotkey=address(who))
+        await call(client, register, who)
+    return netuid
+
+
+async def epoch_of(client: bt.Client, netuid: int) -> int:
+    return int(await client.query(("SubtensorModule", "SubnetEpochIndex"), [netuid]))
+
+
+async def until_epoch(client: bt.Client, netuid: int, epoch: int) -> None:
+    for _ in range(3 * TEMPO):
+        if await epoch_of(client, netuid) >= epoch:
+            return
+        await client.wait_for_block((await client.block()) + 1)
+    raise AssertionError(f"Epoch {epoch} did not come.")
+
+
+async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
+    """A hash is committed and revealed in the next epoch only; then the same row is set openly; bonds follow."""
+    owner, miner = wallet("Alice", "Alice_w4"), wallet("Bob", "Bob_w4")
+    netuid = await found(client, owner, miner)
+    uids, values, salt = [0, 1], [21_845, 65_535], [7, 7, 7]
+    hash_ = commit_hash(bytes(owner.hotkey.public_key), netuid, uids, values, salt, 0)
+    commit = bt.calls.SubtensorModule.commit_weights(netuid=netuid, commit_hash="0x" + hash_.hex())
+    reveal = bt.RevealWeights(netuid, uids=uids, weights=values, salt=salt)
+    assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
+    await call(client, commit, owner, signer="hotkey")
+    made_in = await epoch_of(client, netuid)
+    assert await refused(client, reveal, owner) == "RevealTooEarly"
+    await until_epoch(client, netuid, made_in + 1)
+    assert await client.weights.weights(netuid) == {}
+    await done(client, reveal, owner)
+    rows = await client.weights.weights(netuid)
+    assert rows[0][1] == pytest.approx(0.75, abs=1e-4)
+    assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
+
+    await sudo(client, "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=False)
+    await done(client, bt.SetWeights(netuid, weights={0: 1, 1: 1}), owner)
+    rows = await client.weights.weights(netuid)
+    assert rows[0] == {0: 0.5, 1: 0.5}
+    assert await refused(client, reveal, owner) == "CommitRevealDisabled"
+    await call(
+        client,
+        bt.calls.SubtensorModule.add_stake(
+            hotkey=address(owner), netuid=netuid, amount_staked=10**10
+        ),
+        owner,
+    )
+    epoch = await epoch_of(client, netuid)
+    await until_epoch(client, netuid, epoch + 2)
+    assert (await client.weights.bonds(netuid))[0][1] > 0.9
+
+
+async def test_sealed_weights_wait_for_the_beacon(client: bt.Client) -> None:
+    """Where commit-reveal is on, both intents seal for quicknet; the commits wait on the chain for its rounds."""
+    owner, miner = wallet("Alice", "Alice_w5"), wallet("Bob", "Bob_w5")
+    netuid = await found(client, owner, miner)
+    assert await client.weights.timelocked_weight_commits(netuid) == {}
+    chosen = await done(client, bt.SetWeights(netuid, weights={0: 1, 1: 3}), owner)
+    forced = await done(client, bt.CommitWeights(netuid, uids=[0, 1], weights=[1, 1]), owner)
+    waiting = await client.weights.timelocked_weight_commits(netuid)
+    entries = [entry for queue in waiting.values() for entry in queue]
+    assert [entry["hotkey"] for entry in entries] == [address(owner)] * 2
+    rounds = [entry["reveal_round"] for entry in entries]
+    assert rounds == [result.data["reveal_round"] for result in (chosen, forced)]
+    assert all(len(entry["ciphertext"]) > 500 for entry in entries)
+    # Nobody brings quicknet's rounds here, so the commits go with their epoch and no row appears.
+    await until_epoch(client, netuid, max(waiting) + 2)
+    assert await client.weights.timelocked_weight_commits(netuid) == {}
+    assert await client.weights.weights(netuid) == {}
+
+
+async def test_children_from_naming_to_weight(client: bt.Client) -> None:
+    owner, child = wallet("Alice", "Alice_w6"), wallet("Bob", "Bob_w6")
+    parent = wallet("Charlie", "Charlie_w6")
+    netuid = await found(client, owner, child, parent)
+    await sudo(client, "set_pending_childkey_cooldown", "SubtensorModule", cooldown=3)
+    await call(
+        client,
+        bt.calls.SubtensorModule.add_stake(
+            hotkey=address(parent), netuid=netuid, amount_staked=10**11
+        ),
+        parent,
+    )
+    await done(client, bt.SetChildren(netuid, [[0.5, address(child)]]), parent)
+    half = pytest.approx((2**64 - 1) / 2, rel=1e-9)
+    pending = await client.delegation.pending_children(address(parent), netuid)
+    assert pending["children"] == [(half, address(child))]
+    assert await client.delegation.children(address(parent), netuid) == []
+    own = [0.9, address(parent)]
+    assert await refused(client, bt.SetChildren(netuid, [own], address(parent)), parent) == (
+        "TxRateLimitExceeded"
+    )
+    for _ in range(2):
+        epoch = await epoch_of(client, netuid)
+        await until_epoch(client, netuid, epoch + 1)
+    assert await client.delegation.children(address(parent), netuid) == [(half, address(child))]
+    assert await client.delegation.parents(address(child), netuid) == [(half, address(parent))]
+    pending = await client.delegation.pending_children(address(parent), netuid)
+    assert pending == {"children": [], "cooldown_block": 0}
+    assert await client.delegation.childkey_threshold_suspended(address(parent)) is False
+    shares = await client.query(("SubtensorModule", "StakeWeight"), [netuid])
+    uid = await client.neurons.uid(address(child), netuid)
+    assert shares[uid] > 20_000  # a third of the stake or more, all of it lent
+
+    await done(client, bt.SetChildkeyTake(netuid, 0.1), child)
+    take = await client.query(("SubtensorModule", "ChildkeyTake"), [address(child), netuid])
+    assert take == pytest.approx(6_553, abs=1)
+    assert await refused(client, bt.SetChildkeyTake(netuid, 0.15), child) == (
+        "TxChildkeyTakeRateLimitExceeded"
+    )
