@@ -57,8 +57,10 @@ def up(
     block_time: Annotated[float, typer.Option(min=0.1, help="Seconds between blocks.")] = 1.0,
     tempo: Annotated[int, typer.Option(min=2, help="Blocks between epochs.")] = 20,
     only: Annotated[list[str] | None, typer.Option(help="Run only this subnet; repeat.")] = None,
-    rpc_port: Annotated[int, typer.Option(help="Port of the node's RPC.")] = 9944,
-    gateway_port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8080,
+    rpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the node's RPC.")] = 9944,
+    gateway_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the gateway.")
+    ] = 8080,
 ) -> None:
     """Run a whole network on this machine: real models, real pay, a live view."""
     from mycelia.cli.up.plan import Options

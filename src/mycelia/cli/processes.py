@@ -57,6 +57,7 @@ class Station:
 
 def until_signalled(body: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run a body with an event that SIGINT and SIGTERM set."""
+    import uvloop
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -65,7 +66,7 @@ def until_signalled(body: Callable[[asyncio.Event], Awaitable[None]]) -> None:
             loop.add_signal_handler(number, stop.set)
         await body(stop)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def spec_named(name: str) -> Spec:
