@@ -29,7 +29,7 @@ from mycelia.chain.header import (
 from mycelia.chain.history import History, genesis_records, record_keys_of, records_of
 from mycelia.codec import H256, U32
 from mycelia.crypto import blake2_256
-from mycelia.pallets.system.types import Digest, Initialization, Other
+from mycelia.pallets.system.types import Digest, Other
 from mycelia.primitives import AccountId, Bug, InvalidBlock, InvalidTransaction
 from mycelia.primitives.errors import AncientBirth, MalformedTransaction
 from mycelia.runtime import Extrinsic, GenesisConfig, Rules, Runtime, Validity
@@ -342,7 +342,6 @@ def open_chain(store: Store, genesis: GenesisConfig, rules: Rules | None = None)
         rules = rules or Rules()
         overlay = Overlay(store.head())
         runtime = Runtime(overlay, rules)
-        runtime.state.phase = Initialization()  # block 0 has no other phase to tell events in
         runtime.genesis(genesis)
         metadata = blake2_256(runtime.metadata(15))
         _write_genesis(store, overlay.drain(), rules, Digest((Other(metadata),)))
