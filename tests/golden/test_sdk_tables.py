@@ -14,7 +14,7 @@ from bittensor._generated import calls, constants, errors, runtime_apis, storage
 
 from mycelia.testing.oracle import oracle
 
-OURS_ALONE = {"Network"}
+OURS_ALONE = {"EpochRules", "Network"}
 """Pallets that the main network does not have."""
 
 SAME_BYTES = {

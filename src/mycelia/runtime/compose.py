@@ -23,6 +23,7 @@ from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
 from mycelia.pallets.subtensor.epoch import kernel_fast
+from mycelia.pallets.subtensor.epoch.choice import Choice
 from mycelia.pallets.subtensor.epoch.pallet import Epochs
 from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
@@ -114,6 +115,7 @@ COMPOSITION: Final = Composition(
         (28, (Swap,)),
         (30, (MevShield,)),
         (64, (Network,)),
+        (65, (Choice,)),
     ),
     ABSENT,
 )
@@ -193,6 +195,18 @@ class Pallets:
         self.batches = Batches(
             state, weights=self.weights, commits=self.commits, failure_of=COMPOSITION.failure
         )
+        self.authority = Authority(
+            parameters=self.parameters,
+            network=self.network,
+            subnets=self.subnets,
+            neurons=self.neurons,
+            limits=self.limits,
+            schedule=self.schedule,
+            rules=self.rules,
+        )
+        self.choice = Choice(
+            state, parameters=self.parameters, subnets=self.subnets, authority=self.authority
+        )
         self.epochs = Epochs(
             state,
             clock=clock,
@@ -200,6 +214,7 @@ class Pallets:
             network=self.network,
             results=self.results,
             schedule=self.schedule,
+            choice=self.choice,
             subnets=self.subnets,
             neurons=self.neurons,
             stakes=self.stakes,
@@ -271,7 +286,11 @@ class Pallets:
             clock=clock,
         )
         self.commitments = Commitments(
-            state, clock=clock, members=self.neurons, epochs=self.schedule
+            state,
+            clock=clock,
+            members=self.neurons,
+            epochs=self.schedule,
+            bonds=self.epochs,
         )
         self.dissolution = Dissolution(
             state,
@@ -293,6 +312,7 @@ class Pallets:
                 self.commitments,
                 self.swap,
                 self.limits,
+                self.choice,
             ),
             clock=clock,
         )
@@ -325,18 +345,9 @@ class Pallets:
             serving=self.serving,
             payout=self.payout,
         )
-        authority = Authority(
-            parameters=self.parameters,
-            network=self.network,
-            subnets=self.subnets,
-            neurons=self.neurons,
-            limits=self.limits,
-            schedule=self.schedule,
-            rules=self.rules,
-        )
-        self.admin = AdminUtils(state, authority=authority)
-        self.owner_actions = OwnerActions(state, authority=authority, trimming=self.trimming)
-        self.admin_parameters = SetParameters(state, authority=authority)
+        self.admin = AdminUtils(state, authority=self.authority)
+        self.owner_actions = OwnerActions(state, authority=self.authority, trimming=self.trimming)
+        self.admin_parameters = SetParameters(state, authority=self.authority)
 
     def _compose_views(self, state: State) -> None:
         self.identities = Identities(state, neurons=self.neurons, stakes=self.stakes)

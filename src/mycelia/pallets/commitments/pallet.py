@@ -58,6 +58,13 @@ class Epochs(Protocol):
     def index_of(self, netuid: NetUid) -> int: ...
 
 
+class Bonds(Protocol):
+    """What validators own of a neuron."""
+
+    def reset_on(self, netuid: NetUid, hotkey: AccountId) -> None:
+        """Drop all bonds on it, where the subnet lets neurons ask for that."""
+
+
 class Commitment(Event, index=0):
     """A commitment was made."""
 
@@ -94,7 +101,11 @@ class Commitments(Pallet, name="Commitments"):
         NetUid, AccountId, BlockNumber, hashers=_HASHERS, doc="Block of the last commitment."
     )
     last_bonds_reset = OptionalDoubleMap(
-        NetUid, AccountId, BlockNumber, hashers=_HASHERS, doc="Block of the last bonds reset."
+        NetUid,
+        AccountId,
+        BlockNumber,
+        hashers=_HASHERS,
+        doc="Block of the last wish to reset bonds.",
     )
     revealed_commitments = OptionalDoubleMap(
         NetUid,
@@ -111,9 +122,12 @@ class Commitments(Pallet, name="Commitments"):
     clock: Clock
     members: Members
     epochs: Epochs
+    bonds: Bonds
 
-    def __init__(self, state: State, *, clock: Clock, members: Members, epochs: Epochs) -> None:
-        super().__init__(state, clock=clock, members=members, epochs=epochs)
+    def __init__(
+        self, state: State, *, clock: Clock, members: Members, epochs: Epochs, bonds: Bonds
+    ) -> None:
+        super().__init__(state, clock=clock, members=members, epochs=epochs, bonds=bonds)
 
     @call(
         index=0,
@@ -136,6 +150,9 @@ class Commitments(Pallet, name="Commitments"):
         self.used_space_of[netuid, who] = UsageTracker(U64(epoch), U64(spent))
         self.commitment_of[netuid, who] = Registration(Tao(0), U32(now), info)
         self.last_commitment[netuid, who] = now
+        if any(field.resets_bonds for field in info.fields):
+            self.last_bonds_reset[netuid, who] = now
+            self.bonds.reset_on(netuid, who)
         # TELL
         self.deposit(Commitment(netuid, who))
 

@@ -1,7 +1,7 @@
 """Stored values of Commitments.
 
 `Data` has one wire variant per length of raw bytes, so it has a codec of its own. Timelocked data is not among its
-forms: without a beacon on this chain nobody could ever reveal it, so it is refused where it is decoded.
+forms: nothing here reveals it, so it is refused where it is decoded.
 Source: subtensor@14bc6f9 `pallets/commitments/src/types.rs`.
 """
 
@@ -18,6 +18,7 @@ RAW_BYTES: Final = 128
 BIG_RAW_BYTES: Final = 512
 MAX_FIELDS: Final = 3
 _HASHES: Final = {130: "BlakeTwo256", 131: "Sha256", 132: "Keccak256", 133: "ShaThree256"}
+_RESET_BONDS: Final = 135
 _BIG_RAW: Final = 136
 _HASH_BYTES: Final = 32
 
@@ -26,11 +27,17 @@ _HASH_BYTES: Final = 32
 class Data:
     """One field of a commitment: bytes, and the wire variant they came in.
 
-    Variant 0 is nothing, 1 to 129 raw bytes of that length less one, 130 to 133 hashes, 136 up to 512 raw bytes.
+    Variant 0 is nothing, 1 to 129 raw bytes of that length less one, 130 to 133 hashes, 135 the wish that bonds on the
+    neuron begin anew, 136 up to 512 raw bytes.
     """
 
     variant: int
     content: bytes = b""
+
+    @property
+    def resets_bonds(self) -> bool:
+        """Whether it is no data, but the wish that bonds begin anew."""
+        return self.variant == _RESET_BONDS
 
 
 def Raw(content: bytes) -> Data:  # noqa: N802  # reads as a variant
@@ -71,6 +78,8 @@ class DataScale(Scale[Data]):
             return max(0, variant - 1)
         if variant in _HASHES:
             return _HASH_BYTES
+        if variant == _RESET_BONDS:
+            return 0
         raise DecodeError(f"data variant {variant} is not supported on this chain.")
 
     def shape(self) -> TypeShape:
@@ -82,10 +91,11 @@ class DataScale(Scale[Data]):
             VariantCase(name, index, (Field(None, ByteArray(_HASH_BYTES)),))
             for index, name in _HASHES.items()
         )
+        reset = VariantCase("ResetBondsFlag", _RESET_BONDS, ())
         big = VariantCase("BigRaw", _BIG_RAW, (Field(None, BYTES),))
         none = VariantCase("None", 0, ())
         path = ("pallet_commitments", "types", "Data")
-        return TypeShape("variant", path, cases=(none, *raws, *hashes, big))
+        return TypeShape("variant", path, cases=(none, *raws, *hashes, reset, big))
 
 
 class Fields(Scale[tuple[Data, ...]]):

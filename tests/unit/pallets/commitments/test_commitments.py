@@ -66,12 +66,12 @@ def test_the_limit_is_roots_to_change(world: World) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 128, 129, 512])
 def test_raw_bytes_round_trip(size: int) -> None:
-    info = CommitmentInfo((Raw(bytes(size)), Data(130, bytes(32)), Data(0)))
+    info = CommitmentInfo((Raw(bytes(size)), Data(130, bytes(32)), Data(135)))
     assert scale(CommitmentInfo).decode(scale(CommitmentInfo).encode(info)) == info
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x04\x86", b"\x04\x87", b"\x04\xff", b"\x04\x05abc", b"\x04\x88\x05\x08"]
+    "data", [b"\x04\x86", b"\x04\x89", b"\x04\xff", b"\x04\x05abc", b"\x04\x88\x05\x08"]
 )
 def test_forms_this_chain_cannot_reveal_and_cut_data_are_refused(data: bytes) -> None:
     with pytest.raises(DecodeError):

@@ -14,6 +14,7 @@ from mycelia.pallets.subtensor.epoch import kernel_fast
 from mycelia.pallets.subtensor.epoch.results import Results, StorageIndex, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.epoch.types import (
+    MYCELIA,
     YUMA2,
     YUMA3,
     EpochInput,
@@ -64,6 +65,13 @@ class Weights(Protocol):
         """Block of each hotkey's earliest commit, of those made in that epoch or later."""
 
 
+class Choice(Protocol):
+    """Which subnets corrected their Yuma 3."""
+
+    @property
+    def mycelia_on(self) -> BoundMap[NetUid, bool]: ...
+
+
 class IncentiveAlphaEmittedToMiners(Event, index=110):
     """An epoch gave each uid this much incentive, in rao of alpha."""
 
@@ -90,6 +98,7 @@ class Epochs(Pallet, name="SubtensorModule"):
     network: NetworkParameters
     results: Results
     schedule: Schedule
+    choice: Choice
     subnets: Subnets
     neurons: Neurons
     stakes: Stakes
@@ -105,6 +114,7 @@ class Epochs(Pallet, name="SubtensorModule"):
         network: NetworkParameters,
         results: Results,
         schedule: Schedule,
+        choice: Choice,
         subnets: Subnets,
         neurons: Neurons,
         stakes: Stakes,
@@ -118,12 +128,22 @@ class Epochs(Pallet, name="SubtensorModule"):
             network=network,
             results=results,
             schedule=schedule,
+            choice=choice,
             subnets=subnets,
             neurons=neurons,
             stakes=stakes,
             weights=weights,
             kernel=kernel,
         )
+
+    def reset_on(self, netuid: NetUid, hotkey: AccountId) -> None:
+        """Drop all bonds on a neuron that asked for it, where the subnet lets neurons ask.
+
+        Source: epoch/run_epoch.rs::do_reset_bonds, runtime/src/lib.rs::ResetBondsOnCommit
+        """
+        uid = self.neurons.uid_of(netuid, hotkey)
+        if uid is not None and self.parameters.bonds_reset_on[netuid]:
+            self.results.reset_bonds_on(netuid, uid)
 
     def is_consistent(self, netuid: NetUid) -> bool:
         """Whether no hotkey holds two uids; otherwise the epoch is skipped."""
@@ -184,8 +204,10 @@ class Epochs(Pallet, name="SubtensorModule"):
         return [earliest.get(hotkey) for hotkey in hotkeys]
 
     def rules_of(self, netuid: NetUid) -> EpochRules:
-        """The family of Yuma that the subnet chose."""
-        return YUMA3 if self.parameters.yuma3_on[netuid] else YUMA2
+        """The rules that the subnet chose. Where `Yuma3On` is off they are those of Yuma 2, always."""
+        if not self.parameters.yuma3_on[netuid]:
+            return YUMA2
+        return MYCELIA if self.choice.mycelia_on[netuid] else YUMA3
 
     def parameters_of(self, netuid: NetUid) -> EpochParameters:
         """What the subnet chose for its epochs."""

@@ -151,6 +151,17 @@ class Results(Pallet, name="SubtensorModule"):
         self.set_last_update(netuid, uid, block)
         del self.bonds[index, uid]
 
+    def reset_bonds_on(self, netuid: NetUid, uid: Uid) -> None:
+        """Drop all bonds on a neuron.
+
+        Source: epoch/run_epoch.rs::do_reset_bonds
+        """
+        index = storage_index(netuid)
+        for validator, row in list(self.bonds.under(index)):
+            others = row[:, 0] != uid
+            if not others.all():
+                self.bonds[index, validator] = fixed(row[others])
+
     def set_last_update(self, netuid: NetUid, uid: Uid, block: BlockNumber) -> None:
         """Note that a neuron set its weights at a block."""
         index = storage_index(netuid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -48,6 +49,13 @@ class Nobody:
 
     def author(self) -> AccountId | None:
         return None
+
+
+@dataclass
+class Uncorrected:
+    """No subnet corrects its Yuma 3."""
+
+    mycelia_on: Mapping[NetUid, bool] = field(default_factory=lambda: defaultdict(bool))
 
 
 @dataclass
@@ -98,6 +106,7 @@ class World:
             network=self.network,
             results=self.results,
             schedule=self.schedule,
+            choice=Uncorrected(),
             subnets=self.subnets,
             neurons=self.neurons,
             stakes=self.stakes,

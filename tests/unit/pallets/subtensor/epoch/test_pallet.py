@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mycelia.codec import H256, U64
 from mycelia.pallets.subtensor.epoch import YUMA2, YUMA3, kernel, pairs_of
-from mycelia.pallets.subtensor.epoch.results import storage_index
-from mycelia.primitives import Alpha, NetUid
+from mycelia.pallets.subtensor.epoch.results import fixed, storage_index
+from mycelia.primitives import Alpha, NetUid, Uid
+from mycelia.testing.oracle import Person
 
 NETUID = NetUid(1)
 HASH = H256(bytes(32))
@@ -126,3 +128,27 @@ def test_commits_keep_weights_from_newcomers(peopled):
     masked = replace(epoch, commit_blocks=[None, registered[2], None, None])
     incentives = kernel.run_epoch(masked).incentives_u16
     assert incentives == (0, 0, 65_535, 0)
+
+
+def wish_for_new_bonds(world, uri, **field):
+    info = {"fields": [[field]]}
+    return world.submit(uri, "Commitments", "set_commitment", netuid=1, info=info)
+
+
+@pytest.mark.parametrize(
+    ("wished", "allowed", "left"),
+    [
+        ({"ResetBondsFlag": None}, True, [(3, 9)]),
+        ({"ResetBondsFlag": None}, False, [(2, 7), (3, 9)]),
+        ({"Raw1": "0x00"}, True, [(2, 7), (3, 9)]),
+    ],
+)
+def test_a_neuron_may_ask_for_new_bonds(peopled, wished, allowed, left):
+    pallets, key = peopled.pallets, (storage_index(NETUID), Uid(1))
+    pallets.results.bonds[key] = fixed(np.array([(2, 7), (3, 9)], np.uint16))
+    assert peopled.admin("bonds_reset_enabled", netuid=1, enabled=allowed).succeeded
+    done = wish_for_new_bonds(peopled, "//Charlie_hk", **wished)
+    assert done.succeeded, done.error
+    assert pairs_of(pallets.results.bonds[key]) == left
+    asked = pallets.commitments.last_bonds_reset[NETUID, Person("//Charlie_hk").account]
+    assert asked == (peopled.height if "ResetBondsFlag" in wished else None)
