@@ -100,7 +100,7 @@ async def _gateway(pipe: Connection, ports: list[int], folder: str) -> None:
             return found
 
     metrics, signer = Metrics(), _keypair("gateway")
-    meter = Meter.open(Path(folder) / "gateway.db", signer, metrics)
+    meter = Meter.open(Path(folder) / "gateway.db", [signer], metrics)
     keys = Keys({digest_of(KEY.encode()): Account("bench", per_minute=1e8)})
     async with WireClient(signer) as caller:
         dispatcher = Dispatcher(Found(), caller, Router(), metrics)

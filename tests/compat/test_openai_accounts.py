@@ -97,7 +97,7 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
         digest_of(b"alice-key"): Account("alice"),
         digest_of(b"bob-key"): Account("bob", per_minute=4),
     }
-    here.meter = Meter.open(tmp_path / "gateway.db", GATEWAY, here.metrics)
+    here.meter = Meter.open(tmp_path / "gateway.db", [GATEWAY], here.metrics)
     async with WireClient(GATEWAY) as caller:
         dispatcher = Dispatcher(here, caller, Router(rng=random.Random(1)), here.metrics)
         gateway = Gateway(

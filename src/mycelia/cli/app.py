@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mycelia.cli import author
+from mycelia.cli import author, keys
 from mycelia.primitives.errors import AppError
 
 app = typer.Typer(
@@ -30,13 +30,18 @@ Monitor = Annotated[
     int | None, typer.Option(help="Loopback port of /metrics and /health; 0 takes a free one.")
 ]
 Models = Annotated[Path | None, typer.Option(help="Folder of models; the user's cache if absent.")]
-Subnets = Annotated[list[str], typer.Option("--subnet", help="NAME=NETUID; may be repeated.")]
+Subnets = Annotated[
+    list[str] | None, typer.Option("--subnet", help="NAME=NETUID; may be repeated.")
+]
 
 _ENDPOINT = "ws://127.0.0.1:9944"
 _WALLETS = Path(".mycelia/wallets")
 _USER_WALLETS = Path("~/.bittensor/wallets")
 
+gateway = typer.Typer(invoke_without_command=True)
+gateway.add_typer(keys.app, name="key")
 app.add_typer(author.app, name="subnet")
+app.add_typer(gateway, name="gateway")
 
 
 @app.command()
@@ -145,25 +150,43 @@ def validate(
     run_validator(station, netuids(words), ledger, round_seconds)
 
 
-@app.command()
-def gateway(
-    subnet: Subnets,
+@gateway.callback()
+def serve(
+    context: typer.Context,
+    subnet: Subnets = None,
     wallet: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(help="Wallet whose hotkey asks; of several, one by chance each time."),
-    ],
+    ] = None,
     wallets: Wallets = _WALLETS,
     endpoint: Endpoint = _ENDPOINT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    keys: Annotated[
+        Path | None, typer.Option(help="File of API keys; without it everybody is served.")
+    ] = None,
+    receipts: Annotated[
+        Path | None, typer.Option(help="SQLite file of receipts and usage; else none are kept.")
+    ] = None,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Offer only models that validators attest.")
+    ] = False,
     log: Log = None,
     status: Status = None,
 ) -> None:
-    """Offer the subnets to consumers: OpenAI's chat form, and a typed call for each subnet."""
-    from mycelia.cli.processes import Station, run_gateway
+    """Offer the subnets to consumers: OpenAI's forms, and a typed call for each subnet."""
+    from mycelia.cli.processes import Door, Station, run_gateway
 
+    if context.invoked_subcommand is not None:
+        return
+    if not subnet or not wallet:
+        raise AppError(
+            "missing_option",
+            "A gateway needs subnets to offer and a wallet that asks.",
+            "Give both: mycelia gateway --subnet text=1 --wallet NAME.",
+        )
     station = Station("gateway", endpoint, wallets, wallet[0], log, status)
-    run_gateway(station, wallet, netuids(subnet), (host, port))
+    run_gateway(station, wallet, netuids(subnet), Door(host, port, keys, receipts, claims=claims))
 
 
 def netuids(words: list[str]) -> dict[str, int]:

@@ -182,17 +182,37 @@ def run_validator(
     until_signalled(body)
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where a gateway listens, whom it admits, and what it keeps and offers."""
+
+    host: str
+    port: int
+    keys: Path | None = None
+    receipts: Path | None = None
+    claims: bool = False
+
+
 def run_gateway(
-    station: Station, wallets: Sequence[str], netuids: Mapping[str, int], address: tuple[str, int]
+    station: Station, wallets: Sequence[str], netuids: Mapping[str, int], door: Door
 ) -> None:
     """Offer the given subnets, netuid by name, asking miners with the wallets' hotkeys."""
     from mycelia.gateway import GatewayConfig, GatewayProcess
     from mycelia.neuron.chain import Chain
+    from mycelia.neuron.claims import published
     from mycelia.neuron.voices import Voices
     from mycelia.wire.client import WireClient
 
     keys = [replace(station, wallet=name).wallet_keys() for name in wallets]
     specs = [spec_named(name) for name in netuids]
+    config = GatewayConfig(
+        {spec.subnet.name: netuid for spec, netuid in zip(specs, netuids.values(), strict=True)},
+        door.host,
+        door.port,
+        keys=door.keys,
+        journal=door.receipts,
+        claims_required=door.claims,
+    )
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, keys[0])
@@ -202,7 +222,9 @@ def run_gateway(
                 specs,
                 chain,
                 Voices(clients),
-                GatewayConfig(netuids, *address),
+                config,
+                signers=[key.hotkey for key in keys],
+                published=lambda netuid: published(chain, netuid),
                 log=station.event_log(),
                 status=station.status_file(),
             )

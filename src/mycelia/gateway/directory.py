@@ -106,6 +106,9 @@ class ChainDirectory:
             graph = self.graphs[name] = await self._chain.metagraph(netuid)
             routes = routes_of(name, graph)
             if self._claims is not None:
+                if not self._claims_required:
+                    # Served at once: reading claims can take as long as the slowest miner.
+                    self._routes.setdefault(name, routes)
                 routes = await self._claims.attach(graph, routes)
                 if self._claims_required:
                     routes = tuple(route for route in routes if route.manifest is not None)

@@ -1,14 +1,16 @@
 """Who may use the gateway, and how often.
 
-Keys are kept as digests: who reads the file cannot use them. Without any key the gateway is open,
-and everybody who reaches it shares one account.
+Keys are kept as digests: who reads the file cannot use them. Without a file the gateway is open,
+and everybody who reaches it shares one account; a file without keys admits nobody.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +38,12 @@ OPEN = Account("open")
 
 
 class KeyFileError(AppError):
-    """The file of keys cannot be read."""
+    """The file of keys cannot be used, or does not hold what was asked for."""
 
 
-class _Entry(BaseModel):
+class Entry(BaseModel):
+    """What stands in the file for one account."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")
@@ -48,32 +52,27 @@ class _Entry(BaseModel):
 
 
 class Keys:
-    """Accounts by the digest of their keys; none means that the gateway is open."""
+    """Accounts by the digest of their keys; None instead of accounts opens the gateway."""
 
-    def __init__(self, accounts: dict[str, Account] | None = None) -> None:
-        self._accounts = accounts or {}
+    def __init__(self, accounts: Mapping[str, Account] | None = None) -> None:
+        self._accounts: Mapping[str, Account] | None = None
+        self._buckets: dict[Account, Buckets] = {}
+        if accounts is not None:
+            self.replace(accounts)
+
+    def replace(self, accounts: Mapping[str, Account]) -> None:
+        """Let these in from now on. Who stays with the same rate has spent what it had spent."""
+        self._accounts = accounts
         self._buckets = {
-            account.name: Buckets(account.per_minute / 60, max(1.0, account.per_minute / 2))
-            for account in self._accounts.values()
+            account: self._buckets.get(account)
+            or Buckets(account.per_minute / 60, max(1.0, account.per_minute / 2))
+            for account in accounts.values()
             if account.per_minute is not None
         }
 
-    @classmethod
-    def load(cls, path: Path) -> Keys:
-        """Read a JSON list of `{"name", "sha256", "per_minute"}`. Raises `KeyFileError`."""
-        try:
-            entries = [_Entry.model_validate(entry) for entry in json.loads(path.read_bytes())]
-        except (OSError, ValueError, TypeError, ValidationError) as error:
-            raise KeyFileError(
-                "key_file",
-                f"The keys in {path} cannot be read: {type(error).__name__}.",
-                'Give a JSON list of {"name": ..., "sha256": digest of the key}.',
-            ) from error
-        return cls({entry.sha256: Account(entry.name, entry.per_minute) for entry in entries})
-
     def account(self, authorization: bytes | None) -> Account:
         """Return whose key this header holds. Raises `ApiError` 401 if nobody's, 429 if spent."""
-        if not self._accounts:
+        if self._accounts is None:
             return OPEN
         scheme, _, key = (authorization or b"")[:_LONGEST].partition(b" ")
         account = None
@@ -87,7 +86,7 @@ class Keys:
                 "The API key is missing or unknown.",
                 "Send 'Authorization: Bearer KEY' with a key of this gateway.",
             )
-        bucket = self._buckets.get(account.name)
+        bucket = self._buckets.get(account)
         if bucket is not None and not bucket.take(account.name):
             raise ApiError(
                 429,
@@ -99,10 +98,87 @@ class Keys:
         return account
 
 
-def new_key() -> tuple[str, str]:
-    """Make a key; return it, to be shown once, and the digest to keep."""
-    key = _PREFIX + secrets.token_urlsafe(32)
-    return key, digest_of(key.encode())
+class KeyFile:
+    """A JSON list of `{"name", "sha256", "per_minute"}`, changed as a whole and by one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._version: tuple[int, int, int] | None = None
+
+    def entries(self) -> list[Entry]:
+        """Return what the file holds. Raises `KeyFileError`, also if there is none."""
+        try:
+            found = [Entry.model_validate(entry) for entry in json.loads(self.path.read_bytes())]
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise KeyFileError(
+                "key_file",
+                f"The keys in {self.path} cannot be read: {type(error).__name__}.",
+                "Make the file with `mycelia gateway key new NAME --keys FILE`.",
+            ) from error
+        return found
+
+    def accounts(self) -> dict[str, Account]:
+        """Return the accounts by the digest of their keys. Raises `KeyFileError`."""
+        return {entry.sha256: Account(entry.name, entry.per_minute) for entry in self.entries()}
+
+    def changed(self) -> bool:
+        """Say whether the file is another one than when this was last asked."""
+        try:
+            seen = self.path.stat()
+        except OSError:
+            return False  # What was read stays good: a file that is gone admits nobody new.
+        before, self._version = self._version, (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+        return before != self._version
+
+    def add(self, name: str, per_minute: float | None = None) -> str:
+        """Make a key for a new account and return it: it is kept nowhere. Raises `KeyFileError`."""
+        known = self.entries() if self.path.exists() else []
+        if any(entry.name == name for entry in known):
+            raise KeyFileError(
+                "key_exists",
+                f"{self.path} holds a key of {name}.",
+                "Revoke that one first, or choose another name.",
+            )
+        key = _PREFIX + secrets.token_urlsafe(32)
+        try:
+            entry = Entry(name=name, sha256=digest_of(key.encode()), per_minute=per_minute)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise KeyFileError(
+                "bad_key",
+                f"An account cannot have this {where}.",
+                "Names are up to 64 letters, digits and _.@-; a rate is above zero.",
+            ) from error
+        self._save([*known, entry])
+        return key
+
+    def revoke(self, name: str) -> None:
+        """Take an account's key out. Raises `KeyFileError` if there is none."""
+        known = self.entries()
+        left = [entry for entry in known if entry.name != name]
+        if len(left) == len(known):
+            raise KeyFileError(
+                "key_unknown",
+                f"{self.path} holds no key of {name}.",
+                "See `mycelia gateway key list`.",
+            )
+        self._save(left)
+
+    def _save(self, entries: Sequence[Entry]) -> None:
+        """Replace the file, atomically and for the owner's eyes. Raises `KeyFileError`."""
+        text = json.dumps([entry.model_dump(exclude_none=True) for entry in entries], indent=2)
+        scratch = self.path.with_name(self.path.name + ".new")
+        try:
+            scratch.unlink(missing_ok=True)
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
+                f.write(text + "\n")
+                f.flush()
+                os.fsync(f.fileno())
+            scratch.replace(self.path)
+        except OSError as error:
+            raise KeyFileError(
+                "key_file", f"{self.path} cannot be written: {error.strerror}.", "Check its folder."
+            ) from error
 
 
 def digest_of(key: bytes) -> str:

@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,20 @@ class Meter:
         self._metrics = metrics
         self._journal = journal
         self._book: ReceiptBook | None = None
+        self._signers: dict[str, Signer] = {}
         self._totals: Counter[tuple[str, str, str]] = Counter()
 
     @classmethod
-    def open(cls, path: Path, signer: Signer, metrics: Metrics) -> Meter:
-        """Open or create the file. `signer` counter-signs. Raises `JournalError`."""
-        meter = cls(metrics, Journal(path, receipts.SCHEMA + _SCHEMA, receipts.VERSION))
-        if meter._journal is not None:
-            meter._book = ReceiptBook(meter._journal, signer)
+    def open(cls, path: Path, signers: Sequence[Signer], metrics: Metrics) -> Meter:
+        """Open or create the file. Raises `JournalError`.
+
+        `signers` are the hotkeys that ask miners: each counter-signs the receipts of its own
+        requests, and the first one seals the epochs.
+        """
+        journal = Journal(path, receipts.SCHEMA + _SCHEMA, receipts.VERSION)
+        meter = cls(metrics, journal)
+        meter._book = ReceiptBook(journal, signers[0])
+        meter._signers = {signer.ss58_address: signer for signer in signers}
         return meter
 
     @property
@@ -91,7 +98,7 @@ class Meter:
             use.prompt_tokens,
             use.completion_tokens,
         )
-        statement = receipts.CoSigned.by(self._book.caller, use.receipt)
+        statement = receipts.CoSigned.by(self._signers[use.receipt.caller], use.receipt)
         leaf = statement.leaf
 
         def write(db: sqlite3.Connection) -> None:

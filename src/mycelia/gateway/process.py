@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,17 +12,19 @@ from mycelia.gateway.app import LIMITS, Gateway
 from mycelia.gateway.claims import AttestedClaims, Documents, Published
 from mycelia.gateway.directory import ChainDirectory, Graphs
 from mycelia.gateway.dispatch import Caller, Dispatcher
-from mycelia.gateway.keys import Keys
+from mycelia.gateway.keys import KeyFile, KeyFileError, Keys
 from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
 from mycelia.neuron.subnet import Spec
+from mycelia.primitives.errors import AppError
 from mycelia.wire.contract import Signer
 from mycelia.wire.listener import Listener
 
 _STATUS_S = 1.0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Wire(Caller, Documents, Protocol):
@@ -44,7 +46,7 @@ class GatewayConfig:
     port: int = 8080
     """0 chooses a free one."""
     keys: Path | None = None
-    """File of API keys; None leaves the gateway open."""
+    """File of API keys, read again when it changes; None leaves the gateway open."""
     journal: Path | None = None
     """File of receipts and usage; None keeps neither."""
     claims_required: bool = False
@@ -54,8 +56,8 @@ class GatewayConfig:
 class GatewayProcess:
     """Runs until told to stop. A failure of the chain never stops it; a taken port does.
 
-    `caller` signs with the gateway's hotkey, which miners must have been told to serve; `signer`
-    counter-signs receipts with it. `published` reads the digests of claims from the chain.
+    `caller` signs with the gateway's hotkeys, which miners must have been told to serve; `signers`
+    counter-sign receipts with them. `published` reads the digests of claims from the chain.
     """
 
     def __init__(
@@ -65,12 +67,18 @@ class GatewayProcess:
         caller: Wire,
         config: GatewayConfig,
         *,
-        signer: Signer | None = None,
+        signers: Sequence[Signer] = (),
         published: Published | None = None,
         log: EventLog | None = None,
         status: StatusFile | None = None,
     ) -> None:
-        """Raises `KeyFileError` or `JournalError` when a file of the config cannot be used."""
+        """Raises `AppError` when the config is unsafe or a file of it cannot be used."""
+        if config.keys is None and config.host not in _LOOPBACK:
+            raise AppError(
+                "open_door",
+                f"A gateway without keys would serve everybody who reaches {config.host}.",
+                "Make keys with `mycelia gateway key new`, or listen on 127.0.0.1.",
+            )
         self.port = 0
         self.metrics = Metrics()
         self._config = config
@@ -84,8 +92,13 @@ class GatewayProcess:
             claims=AttestedClaims(caller, published) if published else None,
             claims_required=config.claims_required,
         )
-        if config.journal is not None and signer is not None:
-            self._meter = Meter.open(config.journal, signer, self.metrics)
+        self._key_file = KeyFile(config.keys) if config.keys else None
+        self._keys = Keys()
+        if self._key_file is not None:
+            self._key_file.changed()
+            self._keys.replace(self._key_file.accounts())
+        if config.journal is not None and signers:
+            self._meter = Meter.open(config.journal, signers, self.metrics)
         else:
             self._meter = Meter(self.metrics)
         self._epochs: dict[str, int] = {}
@@ -95,7 +108,7 @@ class GatewayProcess:
             self._directory,
             dispatcher,
             self.metrics,
-            keys=Keys.load(config.keys) if config.keys else Keys(),
+            keys=self._keys,
             meter=self._meter,
         )
         self._listener = Listener(gateway, LIMITS)
@@ -122,6 +135,7 @@ class GatewayProcess:
         while True:
             known = [r for name in self._config.netuids for r in self._directory.routes(name)]
             self._router.forget(route.endpoint.hotkey for route in known)
+            self._reload_keys()
             await self._seal()
             self._status.write(
                 state="serving",
@@ -130,6 +144,18 @@ class GatewayProcess:
                 requests=self.metrics.requests,
             )
             await asyncio.sleep(_STATUS_S)
+
+    def _reload_keys(self) -> None:
+        """Take over a file of keys that has changed; a damaged one changes nothing."""
+        if self._key_file is None or not self._key_file.changed():
+            return
+        try:
+            accounts = self._key_file.accounts()
+        except KeyFileError as error:
+            self._log.emit("key_trouble", code=error.code, message=error.message)
+        else:
+            self._keys.replace(accounts)
+            self._log.emit("keys_read", keys=len(accounts))
 
     async def _seal(self) -> None:
         """Seal the receipts of epochs that ended."""

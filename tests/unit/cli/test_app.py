@@ -70,3 +70,26 @@ def test_replay_of_a_folder_without_a_chain_is_an_error_with_a_remedy(tmp_path):
     assert shown.returncode == 1
     assert shown.stderr.startswith("error[")
     assert "Traceback" not in shown.stderr
+
+
+def test_a_gateway_says_what_it_needs():
+    shown = run("gateway", "--port", "0")
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error[missing_option]")
+    assert "--subnet text=1 --wallet NAME" in shown.stderr
+
+
+def test_a_key_is_printed_once_listed_and_revoked(tmp_path):
+    keys = ("--keys", str(tmp_path / "keys.json"))
+    made = run("gateway", "key", "new", "alice", "--per-minute", "30", *keys)
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert key.startswith("myc-")
+    assert key not in (tmp_path / "keys.json").read_text()
+    listed = run("gateway", "key", "list", *keys)
+    assert listed.stdout == "alice, 30 requests a minute\n"
+    assert run("gateway", "key", "revoke", "alice", *keys).returncode == 0
+    assert not run("gateway", "key", "list", *keys).stdout
+    again = run("gateway", "key", "revoke", "alice", *keys)
+    assert again.returncode == 1
+    assert again.stderr.startswith("error[key_unknown]")

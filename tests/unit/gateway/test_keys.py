@@ -1,11 +1,12 @@
 """Who holds a key may enter, as often as it allows; nobody else learns which keys there are."""
 
 import json
+import stat
 
 import pytest
 
 from mycelia.gateway.errors import ApiError
-from mycelia.gateway.keys import OPEN, KeyFileError, Keys, new_key
+from mycelia.gateway.keys import OPEN, Account, KeyFile, KeyFileError, Keys
 
 
 def test_without_keys_the_door_is_open():
@@ -13,13 +14,21 @@ def test_without_keys_the_door_is_open():
     assert Keys().account(b"Bearer whatever") is OPEN
 
 
+def test_a_file_without_keys_admits_nobody():
+    with pytest.raises(ApiError) as refused:
+        Keys({}).account(b"Bearer whatever")
+    assert refused.value.code == "invalid_api_key"
+
+
 @pytest.fixture
-def keyed(tmp_path):
-    key, digest = new_key()
-    path = tmp_path / "keys.json"
-    path.write_text(json.dumps([{"name": "alice", "sha256": digest, "per_minute": 4}]))
-    assert key not in path.read_text()
-    return key, Keys.load(path)
+def file(tmp_path):
+    return KeyFile(tmp_path / "keys.json")
+
+
+@pytest.fixture
+def keyed(file):
+    key = file.add("alice", 4)
+    return key, Keys(file.accounts())
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "Bearer  {} "])
@@ -49,6 +58,73 @@ def test_a_key_that_is_used_too_often_has_to_wait(keyed):
     assert 1 <= refused.value.retry_after_s <= 16
 
 
+def test_a_file_replaced_keeps_what_was_spent(keyed, file):
+    key, keys = keyed
+    header = f"Bearer {key}".encode()
+    for _ in range(2):
+        keys.account(header)
+    bob = file.add("bob")
+    keys.replace(file.accounts())
+    assert keys.account(f"Bearer {bob}".encode()) == Account("bob")
+    with pytest.raises(ApiError) as refused:
+        keys.account(header)
+    assert refused.value.code == "rate_limit"
+
+
+def test_the_file_holds_no_key_and_is_its_owners(keyed, file):
+    key, _ = keyed
+    assert key not in file.path.read_text()
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+def test_a_revoked_key_is_refused(keyed, file):
+    key, keys = keyed
+    bob = file.add("bob")
+    file.revoke("alice")
+    keys.replace(file.accounts())
+    assert keys.account(f"Bearer {bob}".encode()).name == "bob"
+    with pytest.raises(ApiError):
+        keys.account(f"Bearer {key}".encode())
+
+
+def test_a_change_of_the_file_is_seen_once(file):
+    assert not file.changed()
+    file.add("alice")
+    assert file.changed()
+    assert not file.changed()
+    file.revoke("alice")
+    assert file.changed()
+    file.path.unlink()
+    assert not file.changed()
+
+
+def test_names_are_used_once_and_known_to_be_revoked(file):
+    with pytest.raises(KeyFileError) as refused:
+        file.revoke("alice")
+    assert refused.value.code == "key_file"
+    file.add("alice")
+    with pytest.raises(KeyFileError) as refused:
+        file.add("alice")
+    assert refused.value.code == "key_exists"
+    with pytest.raises(KeyFileError) as refused:
+        file.revoke("bob")
+    assert refused.value.code == "key_unknown"
+
+
+@pytest.mark.parametrize(("name", "rate"), [("a b", None), ("", None), ("a", 0), ("x" * 65, None)])
+def test_an_account_that_cannot_be_is_named(file, name, rate):
+    with pytest.raises(KeyFileError) as refused:
+        file.add(name, rate)
+    assert (refused.value.code, bool(refused.value.remedy)) == ("bad_key", True)
+    assert not file.path.exists()
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    with pytest.raises(KeyFileError) as refused:
+        KeyFile(tmp_path / "none" / "keys.json").add("alice")
+    assert "cannot be written" in refused.value.message
+
+
 NO_WORD = json.dumps([{"name": "a b", "sha256": "0" * 64}])
 
 
@@ -60,5 +136,5 @@ def test_a_file_that_is_none_is_named(tmp_path, content):
     path = tmp_path / "keys.json"
     path.write_text(content)
     with pytest.raises(KeyFileError) as refused:
-        Keys.load(path)
+        KeyFile(path).accounts()
     assert refused.value.remedy

@@ -69,6 +69,7 @@ def gateway(plan: Plan, record: Record) -> Program:
             *("mycelia.cli", "gateway"),
             *(w for word in _subnets(plan, record.netuids) for w in ("--subnet", word)),
             *("--port", str(plan.options.gateway_port)),
+            *("--receipts", str(plan.folder.ledgers / f"{GATEWAY}.receipts")),
             *_station(plan, GATEWAY, *VALIDATORS),
         ),
     )
