@@ -10,7 +10,7 @@ import pytest
 
 from mycelia.models import ModelStore
 from mycelia.models.adapters import function, llama, onnx, server, sklearn
-from mycelia.models.adapters.local import digest_of
+from mycelia.models.cards import digest_of
 from mycelia.models.catalog import SMOLLM2
 from mycelia.models.face import AskRefused, DigestDiffers, Prompt, ServerFailed
 from mycelia.models.llama import Schedule

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mycelia.models.adapters.local import digest_of
+from mycelia.models.cards import digest_of
 from mycelia.testing.models import FileSuite
 
 pytestmark = pytest.mark.slow

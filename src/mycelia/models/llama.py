@@ -43,6 +43,12 @@ class Schedule:
     repack: bool = False
     """Rearranged weights are faster for some formats, but private memory and other bits."""
 
+    def __str__(self) -> str:
+        """Name all but the context in one word, as a miner's claim does."""
+        words = ["one-thread", f"chunk-{self.chunk}"]
+        words += ["flash-attention"] * self.flash_attention + ["repacked"] * self.repack
+        return ",".join(words)
+
 
 @dataclass(frozen=True)
 class Step:

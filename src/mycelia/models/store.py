@@ -121,12 +121,11 @@ class ModelStore:
         Raises:
             UnknownModel, ModelMissing, ModelCorrupt.
         """
-        model = _known(name)
-        found = self._find(model)
-        if found is None:
-            raise ModelMissing(model, self.folder)
-        self._verify(model, found)
-        return found
+        return self._verified(name)[0]
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a model's file, in hex. Raises what `path` raises."""
+        return self._verified(name)[1]
 
     def ensure(self, name: str, progress: Progress | None = None) -> Path:
         """File of a model, fetched or made if it is not here yet.
@@ -160,7 +159,14 @@ class ModelStore:
                     return installed
         return None
 
-    def _verify(self, model: Model, path: Path) -> None:
+    def _verified(self, name: str) -> tuple[Path, str]:
+        model = _known(name)
+        found = self._find(model)
+        if found is None:
+            raise ModelMissing(model, self.folder)
+        return found, self._verify(model, found)
+
+    def _verify(self, model: Model, path: Path) -> str:
         stat = path.stat()
         seal = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         known = self._load_seal(model)
@@ -171,11 +177,12 @@ class ModelStore:
         else:
             raise ModelCorrupt(path, "recorded beside it", "without a record")
         if known == {**seal, "sha256": expected}:
-            return
+            return expected
         found = _sha256(path)
         if found != expected:
             raise ModelCorrupt(path, expected, found)
         self._save_seal(model, path, found)
+        return found
 
     def _load_seal(self, model: Model) -> dict[str, object] | None:
         try:

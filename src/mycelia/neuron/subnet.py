@@ -260,6 +260,11 @@ class Variant:
     make: Callable[[ModelStore], Miner]
     """Loads what the miner needs and returns its function. Called once per process."""
     about: str = ""
+    model: str | None = None
+    """Name in the catalogue of the model that it says it runs: `mycelia.models.cards.describe`.
+
+    None for a miner that claims none.
+    """
 
 
 @dataclass(frozen=True)

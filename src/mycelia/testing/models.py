@@ -16,13 +16,22 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from mycelia.models.face import AskRefused, ChatModel, Model, ModelClosed, Prompt, folded
+from mycelia.models.face import (
+    AskRefused,
+    CardIncomplete,
+    ChatModel,
+    Model,
+    ModelClosed,
+    Prompt,
+    folded,
+)
 from mycelia.models.store import ModelUnreadable
 
 # Suites are written for models of any asks and answers.
@@ -62,7 +71,7 @@ class ModelSuite:
     async def test_it_says_what_it_is(self, model: AnyModel) -> None:
         card = model.describe()
         assert card.name
-        assert " " in card.runtime
+        assert "==" in card.runtime or card.runtime.startswith("server of ")
         assert model.describe() == card
 
     async def test_different_asks_have_different_answers_and_the_same_the_same(
@@ -120,6 +129,13 @@ class FileSuite(ModelSuite):
     async def test_it_names_its_weights(self, model: AnyModel) -> None:
         card = model.describe()
         assert (card.sha256, card.quantisation) == (self.digest, self.quantisation)
+
+    async def test_with_a_licence_it_can_be_claimed(self, model: AnyModel) -> None:
+        card = model.describe()
+        with pytest.raises(CardIncomplete, match="licence"):
+            card.claim()
+        claim = replace(card, licence="MIT").claim()
+        assert (claim["weights"], claim["licence"]) == (self.digest, "MIT")
 
     async def test_a_file_of_something_else_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "model"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TypeVar
 
 from mycelia.models.adapters.local import Local
 from mycelia.models.face import Card, Model
+from mycelia.models.installed import pinned
 
 AskT = TypeVar("AskT")
 AnswerT = TypeVar("AnswerT")
@@ -18,5 +18,5 @@ def wrap(function: Callable[[AskT], AnswerT], *, name: str = "") -> Model[AskT, 
 
     It refuses an ask by raising AskRefused.
     """
-    card = Card(name or function.__name__, f"mycelia {version('mycelia')}")
+    card = Card(name or function.__name__, pinned("mycelia"))
     return Local(function, lambda: card)

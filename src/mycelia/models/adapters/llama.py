@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from pathlib import Path
 
-from mycelia.models.adapters.local import card_of
+from mycelia.models.cards import card_of
 from mycelia.models.face import (
     AskRefused,
     ChatModel,
@@ -38,7 +38,9 @@ class _Llama:
         self._model = model
         self._worker = Worker(path.stem)
         self._closed = False
-        self.describe = functools.cache(card_of(path, "xllamacpp", model.quantisation))
+        schedule = model.schedule
+        card = card_of(path, "xllamacpp", model.quantisation, str(schedule), schedule.context)
+        self.describe = functools.cache(card)
 
     async def run(self, prompt: Prompt, /) -> Completion:
         async with aclosing(self.stream(prompt)) as parts:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
@@ -36,21 +33,6 @@ class Local(Generic[AskT, AnswerT]):
     async def close(self) -> None:
         self._closed = True
         await asyncio.to_thread(self._worker.close)
-
-
-def card_of(path: Path, package: str, quantisation: Callable[[], str | None]) -> Callable[[], Card]:
-    """Make the card of a file of weights that a package runs, when it is asked for."""
-
-    def card() -> Card:
-        return Card(path.stem, f"{package} {version(package)}", digest_of(path), quantisation())
-
-    return card
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def commonest(sizes: Iterable[tuple[str, int]]) -> str | None:

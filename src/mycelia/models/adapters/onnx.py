@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mycelia.models.adapters.local import Local, card_of, commonest, described
+from mycelia.models.adapters.local import Local, commonest, described
+from mycelia.models.cards import card_of
+from mycelia.models.catalog import GRAPH_SCHEDULE
 from mycelia.models.face import Arrays, AskRefused, Model
 from mycelia.models.onnx import Graph
 
@@ -26,7 +28,7 @@ def load(path: Path) -> Model[Arrays, Arrays]:
             raise AskRefused(f"it takes {wanted}, and was given {described(arrays)}")
         return graph.run(arrays)
 
-    return Local(run, card_of(path, "onnxruntime", lambda: _quantisation(path)))
+    return Local(run, card_of(path, "onnxruntime", lambda: _quantisation(path), GRAPH_SCHEDULE))
 
 
 def _quantisation(path: Path) -> str | None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mycelia.models.adapters.local import Local, card_of, commonest, described, digest_of
+from mycelia.models.adapters.local import Local, commonest, described
+from mycelia.models.cards import card_of, digest_of
 from mycelia.models.face import Arrays, AskRefused, DigestDiffers, Model
 from mycelia.models.store import ModelUnreadable
 
@@ -48,7 +49,9 @@ def load(path: Path, *, sha256: str) -> Model[Arrays, Arrays]:
             raise AskRefused(str(cause).splitlines()[0].rstrip(".")) from cause
         return answer
 
-    return Local(run, card_of(path, "scikit-learn", lambda: _quantisation(estimator)))
+    return Local(
+        run, card_of(path, "scikit-learn", lambda: _quantisation(estimator), "library-threads")
+    )
 
 
 def _quantisation(estimator: Any) -> str | None:

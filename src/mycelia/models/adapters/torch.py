@@ -6,9 +6,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mycelia.models.adapters.local import Local, card_of, commonest, described
+from mycelia.models.adapters.local import Local, commonest, described
+from mycelia.models.cards import card_of
 from mycelia.models.face import Arrays, AskRefused, Model
 from mycelia.models.store import ModelUnreadable
+
+_SCHEDULE = "one-thread"
 
 
 def load(path: Path) -> Model[Arrays, Arrays]:
@@ -41,7 +44,7 @@ def load(path: Path) -> Model[Arrays, Arrays]:
         several = found if isinstance(found, list | tuple) else [found]
         return {name: value.numpy() for name, value in zip(outputs, several, strict=True)}
 
-    return Local(run, card_of(path, "torch", lambda: _quantisation(program)))
+    return Local(run, card_of(path, "torch", lambda: _quantisation(program), _SCHEDULE))
 
 
 def _quantisation(program: Any) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelia.models import ModelStore
-from mycelia.models.catalog import MINILM_VOCABULARY
+from mycelia.models.catalog import MINILM, MINILM_VOCABULARY
 from mycelia.models.embedding import CONTEXT, DIMENSIONS, Embedded, load_embedder
 from mycelia.models.wordpiece import WordPiece
 from mycelia.models.worker import Worker
@@ -95,11 +95,15 @@ def _summed(tokens: list[int]) -> NDArray[np.float64]:
 MINERS = {
     variant.name: variant
     for variant in (
-        Variant("honest-a", honest=True, make=honest, about="the declared model"),
-        Variant("honest-b", honest=True, make=honest, about="the declared model"),
+        Variant("honest-a", honest=True, make=honest, about="the declared model",
+                model=MINILM.name),
+        Variant("honest-b", honest=True, make=honest, about="the declared model",
+                model=MINILM.name),
         Variant("skimmer", honest=False, make=skimmer,
-                about="the declared model on the first words of each text"),
-        Variant("stale", honest=False, make=stale, about="vectors of earlier texts"),
-        Variant("hashed", honest=False, make=hashed, about="another, far cheaper model"),
+                about="the declared model on the first words of each text", model=MINILM.name),
+        Variant("stale", honest=False, make=stale, about="vectors of earlier texts",
+                model=MINILM.name),
+        Variant("hashed", honest=False, make=hashed, about="another, far cheaper model",
+                model=MINILM.name),
     )
 }  # fmt: skip

@@ -82,11 +82,12 @@ MINERS = {
     for variant in (
         *(
             Variant(f"honest-{letter}", honest=True, make=language_model(SMOLLM2.name),
-                    about="the declared model")
+                    about="the declared model", model=SMOLLM2.name)
             for letter in "abc"
         ),
         Variant("requantised", honest=False, make=language_model(SMOLLM2_Q4_0.name),
-                about="a four-bit copy under the declared model's name"),
-        Variant("canned", honest=False, make=canned, about="stored answers"),
+                about="a four-bit copy under the declared model's name", model=SMOLLM2.name),
+        Variant("canned", honest=False, make=canned, about="stored answers",
+                model=SMOLLM2.name),
     )
 }  # fmt: skip

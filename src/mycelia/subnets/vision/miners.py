@@ -65,11 +65,11 @@ MINERS = {
     variant.name: variant
     for variant in (
         Variant("honest-a", honest=True, make=recogniser(DIGITS_NETWORK.name),
-                about="a network with a hidden layer"),
+                about="a network with a hidden layer", model=DIGITS_NETWORK.name),
         Variant("honest-b", honest=True, make=recogniser(DIGITS_LINEAR.name),
-                about="logistic regression"),
+                about="logistic regression", model=DIGITS_LINEAR.name),
         Variant("honest-c", honest=True, make=recogniser(DIGITS_CENTROID.name),
-                about="nearest mean picture"),
+                about="nearest mean picture", model=DIGITS_CENTROID.name),
         Variant("lookup", honest=False, make=lookup,
                 about="looks pictures up in the public data instead of recognising them"),
     )
