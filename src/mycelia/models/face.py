@@ -31,7 +31,7 @@ Finish = Literal["stop", "length"]
 class Card:
     """What runs: enough for somebody else to run the same. None where it is not known here.
 
-    `mycelia.models.cards.describe` makes the whole card of a model in the catalogue. A model of one's own
+    `mycelia.models.describe` makes the whole card of a model in the catalogue. A model of one's own
     describes itself but for its licence: `replace(model.describe(), licence="MIT")`.
     """
 
