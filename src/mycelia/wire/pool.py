@@ -151,6 +151,7 @@ class _Connection(asyncio.Protocol):
         self._data: list[bytes] = []
         self._unread_bytes = 0
         self._is_complete = False
+        self._keeps_alive = False
         self._is_lost = False
         self._is_paused = False
         self._is_spoiled = False
@@ -205,7 +206,7 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         is_whole = self._is_complete and not self._data and not self._is_lost
-        if is_whole and not self._is_spoiled and self._parser.should_keep_alive():
+        if is_whole and not self._is_spoiled and self._keeps_alive:
             self._idle_until_s = self._loop.time() + _KEEP_ALIVE_S
             self._pool._give_back(self, self._address)  # noqa: SLF001 - its other half
         else:
@@ -293,6 +294,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._is_complete = True
+        # Asked here: once this returns, the parser has forgotten what the head said.
+        self._keeps_alive = self._parser.should_keep_alive()
 
 
 def _timeout(endpoint: Endpoint) -> Timeout:
