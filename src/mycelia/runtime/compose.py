@@ -19,7 +19,7 @@ from mycelia.pallets.subtensor.children.pallet import Children
 from mycelia.pallets.subtensor.commits.batches import Batches
 from mycelia.pallets.subtensor.commits.pallet import Commits
 from mycelia.pallets.subtensor.commits.timelock import Timelocks
-from mycelia.pallets.subtensor.emission.pallet import Coinbase
+from mycelia.pallets.subtensor.emission.pallet import Coinbase, Witness
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
 from mycelia.pallets.subtensor.epoch import kernel_fast
@@ -132,7 +132,9 @@ class _Unnamed:
 class Pallets:
     """The pallets over one state; `parts` is the order in which their hooks run."""
 
-    def __init__(self, state: State, *, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, state: State, *, dispatcher: Dispatcher, witness: Witness | None = None
+    ) -> None:
         self.system = System(state)
         self.timestamp = Timestamp(state)
         self.aura = Aura(state)
@@ -145,7 +147,7 @@ class Pallets:
         self.drand = Drand(state)
         self.shield = MevShield(state, clock=self.system, authors=self.aura)
         self._compose_subnets(state)
-        self._compose_epochs(state)
+        self._compose_epochs(state, witness)
         self._compose_people(state)
         self._compose_views(state)
         self.parts: tuple[Pallet, ...] = tuple(
@@ -175,7 +177,7 @@ class Pallets:
             state, stakes=self.stakes, parameters=self.parameters, network=self.network
         )
 
-    def _compose_epochs(self, state: State) -> None:
+    def _compose_epochs(self, state: State, witness: Witness | None) -> None:
         clock = self.system
         self.rows = Rows(state)
         self.schedule = Schedule(state, clock=clock, parameters=self.parameters, rules=self.rules)
@@ -258,6 +260,7 @@ class Pallets:
             schedule=self.schedule,
             epochs=self.epochs,
             payout=self.payout,
+            witness=witness,
         )
         self.children = Children(
             state,
@@ -391,6 +394,6 @@ class Pallets:
         return None if isinstance(spec, AbsentCall) else self._owners[id(spec)]
 
 
-def build(state: State, *, dispatcher: Dispatcher) -> Pallets:
-    """All pallets over one state. `dispatcher` makes calls inside calls."""
-    return Pallets(state, dispatcher=dispatcher)
+def build(state: State, *, dispatcher: Dispatcher, witness: Witness | None = None) -> Pallets:
+    """All pallets over one state. `dispatcher` makes calls inside calls, `witness` sees epochs run."""
+    return Pallets(state, dispatcher=dispatcher, witness=witness)

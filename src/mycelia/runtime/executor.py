@@ -17,6 +17,7 @@ from mycelia.crypto import verify
 from mycelia.frame import NONE, Call, Origin, State, ViewSpec
 from mycelia.frame import dispatch as d
 from mycelia.frame.state import Journal
+from mycelia.pallets.subtensor.emission.pallet import Witness
 from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
 from mycelia.pallets.system.types import ApplyExtrinsic, Digest, Finalization, Initialization
 from mycelia.primitives import AccountId, DispatchError, InvalidBlock, Tao
@@ -67,10 +68,12 @@ class Validity:
 class Runtime:
     """All rules over one state. Cheap to make: metadata and codecs are shared by all runtimes."""
 
-    def __init__(self, journal: Journal, rules: Rules | None = None) -> None:
+    def __init__(
+        self, journal: Journal, rules: Rules | None = None, *, witness: Witness | None = None
+    ) -> None:
         self.state = State(journal)
         self.rules = rules or Rules()
-        self.pallets: Pallets = build(self.state, dispatcher=self)
+        self.pallets: Pallets = build(self.state, dispatcher=self, witness=witness)
         self._applied = 0
 
     # --- reading ---

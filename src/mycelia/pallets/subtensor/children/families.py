@@ -123,13 +123,14 @@ class Families(Pallet, name="SubtensorModule"):
         """What an epoch's dividends are worth to those whose stake earned them, ascending by hotkey."""
         totals: dict[AccountId, int] = {}
         for hotkey, dividend in dividends_rao.items():
-            for earner, part in self._parted(netuid, hotkey, dividend):
+            for earner, part in self.parted(netuid, hotkey, dividend):
                 totals[earner] = totals.get(earner, 0) + part
         return dict(sorted(totals.items()))
 
-    def _parted(
+    def parted(
         self, netuid: NetUid, hotkey: AccountId, dividend_rao: int
     ) -> Iterable[tuple[AccountId, int]]:
+        """To whom one hotkey's dividend falls: those who lent it stake, and itself last."""
         lenders = self.stakes.parent_keys[hotkey, netuid]
         if not lenders:
             return [(hotkey, dividend_rao)]

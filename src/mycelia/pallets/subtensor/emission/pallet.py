@@ -45,6 +45,13 @@ class Mint(Protocol):
         """`TokenError` where the amount is too small to create the account."""
 
 
+class Witness(Protocol):
+    """Looks on, to explain; changes nothing. The chain's own blocks have none."""
+
+    def __call__(self, coinbase: Coinbase, netuid: NetUid) -> None:
+        """See a subnet's epoch about to run: all that it reads, and what waits for it."""
+
+
 class Coinbase(Pallet, name="SubtensorModule"):
     """The block emission and its way to pools and pending pay."""
 
@@ -122,6 +129,7 @@ class Coinbase(Pallet, name="SubtensorModule"):
     schedule: Schedule
     epochs: Epochs
     payout: Payout
+    witness: Witness | None
 
     def __init__(
         self,
@@ -138,6 +146,7 @@ class Coinbase(Pallet, name="SubtensorModule"):
         schedule: Schedule,
         epochs: Epochs,
         payout: Payout,
+        witness: Witness | None = None,
     ) -> None:
         super().__init__(
             state,
@@ -152,6 +161,7 @@ class Coinbase(Pallet, name="SubtensorModule"):
             schedule=schedule,
             epochs=epochs,
             payout=payout,
+            witness=witness,
         )
 
     def on_initialize(self) -> None:
@@ -278,6 +288,8 @@ class Coinbase(Pallet, name="SubtensorModule"):
 
     def _run_epoch(self, netuid: NetUid) -> None:
         """Decide who earned what waits, and pay it."""
+        if self.witness is not None:
+            self.witness(self, netuid)
         servers = _drained(self.pending_server_emission, netuid)
         validators = _drained(self.pending_validator_emission, netuid)
         root = _drained(self.pending_root_alpha_divs, netuid)
