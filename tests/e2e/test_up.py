@@ -27,7 +27,7 @@ def network(tmp_path_factory):
     base = tmp_path_factory.mktemp("up")
     up = Up(base / "net", base / "home")
     status, output = up.run("--seed", "e2e", "--until-epochs", "3", *QUICK)
-    assert status == 0, output + up.tails()
+    assert status == 0, up.story()
     up.output = output
     return up
 

@@ -47,25 +47,34 @@ class Up:
             if not key.startswith(("BTCLI", "BITTENSOR"))
         }
         environment |= {"HOME": str(self.home), FOLDER_VARIABLE: str(self.models)}
-        self.process = subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        # A file takes any amount of output, and what was said is known while the process runs.
+        with self.output_path.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output_path(self) -> Path:
+        """Beside the home: a test may fill the disk of the network, and look into the home."""
+        return self.home.with_name(f"{self.home.name}.out")
+
+    def printed(self) -> str:
+        """All that the last start has printed so far."""
+        return self.output_path.read_text(errors="replace")
 
     def wait(self, limit_s: float) -> tuple[int, str]:
         """Exit status and output."""
         assert self.process is not None
         try:
-            output, _ = self.process.communicate(timeout=limit_s)
+            self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGINT)
-            output, _ = self.process.communicate(timeout=15)
-            raise AssertionError(f"not done after {limit_s} s:\n{output}\n{self.tails()}") from None
-        return self.process.returncode, output
+            self.interrupt()
+            raise AssertionError(f"not done after {limit_s} s:\n{self.story()}") from None
+        return self.process.returncode, self.printed()
 
     def run(self, *flags: str, limit_s: float = 150.0) -> tuple[int, str]:
         self.start(*flags)
@@ -76,15 +85,20 @@ class Up:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.process.wait(20)
         return self.process.returncode, time.monotonic() - began
+
+    def runs(self) -> None:
+        """Demand that it has not ended."""
+        assert self.process is not None
+        status = self.process.poll()
+        assert status is None, f"`up` ended with {status}:\n{self.story()}"
 
     def until(self, condition, limit_s: float = 90.0) -> None:
         ends = time.monotonic() + limit_s
         while not condition():
-            assert self.process is not None
-            assert self.process.poll() is None, self.process.communicate()[0]
-            assert time.monotonic() < ends, self.tails()
+            self.runs()
+            assert time.monotonic() < ends, f"not within {limit_s} s:\n{self.story()}"
             time.sleep(0.2)
 
     def events(self, process: str = "up") -> list[dict]:
@@ -117,9 +131,9 @@ class Up:
                 found.append(command)
         return found
 
-    def tails(self) -> str:
-        """Ends of all logs, for a failure's message."""
+    def story(self) -> str:
+        """What was printed last and the ends of all logs, for a failure's message."""
         return "\n".join(
-            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-8:])
-            for path in sorted((self.folder / "logs").glob("*"))
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-12:])
+            for path in (self.output_path, *sorted((self.folder / "logs").glob("*")))
         )

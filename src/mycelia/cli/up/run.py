@@ -9,7 +9,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -37,10 +37,11 @@ from mycelia.cli.up.plan import (
     planned,
 )
 from mycelia.cli.up.ports import assigned, demand_free, locked
+from mycelia.cli.up.room import Room, needed
 from mycelia.cli.up.supervisor import Child, Supervisor
 from mycelia.cli.up.watch import Snapshot, Watch
 from mycelia.models import ModelStore
-from mycelia.neuron.chain import Chain, ChainAway
+from mycelia.neuron.chain import CallFailed, Chain, ChainAway
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.subnet import Spec
 from mycelia.primitives.errors import AppError
@@ -57,7 +58,7 @@ def run(options: Options, registry: Mapping[str, Spec]) -> int:
     started_s = time.monotonic()
     console = view.console(options)
     plan = planned(options, registry)
-    with locked(options.folder):
+    with needed(options.folder), locked(options.folder):
         demand_free(HOST, options.rpc_port, "--rpc-port", "node's RPC")
         demand_free(HOST, options.gateway_port, "--gateway-port", "gateway")
         plan.folder.make(fresh=options.fresh)
@@ -118,6 +119,9 @@ class _Network:
     started_s: float
     has_paid: bool = False
     hopeless: asyncio.Event = field(default_factory=asyncio.Event)
+    trouble: str | None = None
+    """What keeps it from looking at the chain just now, as said to the operator."""
+    has_final_tempo: bool = False
 
     async def run(self) -> int:
         folder = self.plan.folder
@@ -166,7 +170,7 @@ class _Network:
         """Everything from the first process to the last wanted epoch."""
         options, folder = self.plan.options, self.plan.folder
         self._tell("starting the node")
-        await self.supervisor.start(programs.node(self.plan))
+        node = await self.supervisor.start(programs.node(self.plan))
         try:
             await node_answers(self.chain, NODE_LIMIT_S)
         except TimeoutError as error:
@@ -176,6 +180,7 @@ class _Network:
                 f" {self.supervisor.last_words(NODE) or 'no output'}",
                 f"See {folder.logs / 'node.out'}.",
             ) from error
+        node.has_worked = True
         bootstrap = Bootstrap(
             self.plan, self.wallets, self.chain, self.record, self.log, self._tell
         )
@@ -185,18 +190,28 @@ class _Network:
         self._tell("waiting for the first paid epoch")
         names = {wallet.hotkey.ss58_address: name for name, wallet in self.wallets.items()}
         watch = Watch(self.plan, self.chain, self.supervisor, bootstrap.record.netuids, names)
+        room = Room(folder.path, self._tell)
         with self._shown() as show:
-            await self._until_paid(watch, 1, FIRST_EPOCH_LIMIT_S, show)
+
+            async def look() -> Snapshot:
+                room.look()
+                if self.has_paid and not self.has_final_tempo:
+                    await bootstrap.set_tempo(options.tempo_blocks)
+                    self.has_final_tempo = True
+                snapshot = await watch.look()
+                show(snapshot)
+                return snapshot
+
+            await self._until_paid(look, 1, FIRST_EPOCH_LIMIT_S)
+            self.has_paid = self.supervisor.relentless = True
             took_s = time.monotonic() - self.started_s
             self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
             self._tell(f"first paid epoch after {took_s:.1f} s")
             self._tell(view.curl_line(self.plan))
-            self.has_paid = self.supervisor.relentless = True
-            await self._settle_tempo(bootstrap)
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2
             while options.until_epochs is None or epochs <= options.until_epochs:
-                await self._until_paid(watch, epochs, limit_s, show)
+                await self._until_paid(look, epochs, limit_s)
                 epochs += 1
         self._tell(f"{options.until_epochs} paid epochs reached")
         return 0
@@ -208,32 +223,34 @@ class _Network:
             await self.supervisor.start(programs.validator(self.plan, record, name))
         await self.supervisor.start(programs.gateway(self.plan, record))
 
-    async def _settle_tempo(self, bootstrap: Bootstrap) -> None:
-        """Go over to the wanted tempo, also if the node is being restarted just now."""
-        async with asyncio.timeout(NODE_LIMIT_S):
-            while True:
-                try:
-                    return await bootstrap.set_tempo(self.plan.options.tempo_blocks)
-                except ChainAway:
-                    await asyncio.sleep(1.0)
-
     async def _until_paid(
-        self, watch: Watch, epochs: int, limit_s: float, show: Callable[[Snapshot], None]
+        self, look: Callable[[], Awaitable[Snapshot]], epochs: int, limit_s: float
     ) -> None:
-        """Watch until every subnet has had this many paid epochs. Raises AppError if none comes."""
+        """Look until every subnet has had this many paid epochs. Raises AppError if none comes."""
         ends_s = time.monotonic() + limit_s
         while True:
             try:
-                snapshot = await watch.look()
-            except ChainAway as error:
-                self.log.emit("chain_trouble", message=error.message)
+                snapshot = await look()
+            except (ChainAway, CallFailed) as error:
+                # Also what the chain refuses now: a node without room, or one that just starts.
+                self._in_trouble(error)
             else:
-                show(snapshot)
+                self._in_trouble(None)
                 if snapshot.paid_epochs >= epochs:
                     return
             if time.monotonic() > ends_s and self.plan.options.until_epochs is not None:
                 raise self._stalled(epochs, limit_s)
             await asyncio.sleep(min(_LOOK_S, self.plan.options.block_time_s))
+
+    def _in_trouble(self, error: AppError | None) -> None:
+        """Say once that the chain cannot be looked at, and once that it can again."""
+        before, self.trouble = self.trouble, error.code if error else None
+        if error:
+            self.log.emit("chain_trouble", code=error.code, message=error.message)
+        if error and before != error.code:
+            self._tell(f"{error.message} Trying again.")
+        elif before and not error:
+            self._tell("the chain answers again")
 
     def _stalled(self, epochs: int, limit_s: float) -> AppError:
         down = [name for name, child in self.supervisor.children.items() if child.pid is None]

@@ -27,6 +27,7 @@ _STOP_S = 3.0
 _EXPLAINED_ATTEMPTS = 2
 _SILENT_LOOKS = 3  # in a row: after the machine slept, every pulse is old once
 _OUTPUT_BYTES = 16 * 1024 * 1024
+_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,8 @@ class Supervisor:
     def _tail(self, name: str) -> list[str]:
         try:
             with self._output_path(name).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                return file.read().decode(errors="replace").strip().splitlines()
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                return file.read(_TAIL_BYTES).decode(errors="replace").strip().splitlines()
         except OSError:
             return []
 

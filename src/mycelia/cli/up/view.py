@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from typing import IO, cast
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mycelia.cli.up.plan import Options, Plan
+from mycelia.cli.up.room import Outlet
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 
 _COLOURS = {"honest": "green", "cheat": "red", "validator": "cyan", "owner": "dim"}
@@ -70,7 +73,8 @@ def amount(rao: int) -> str:
 
 def console(options: Options) -> Console:
     """Where everything is shown; plain where there is no terminal."""
-    return Console(highlight=False, soft_wrap=options.headless)
+    outlet = cast("IO[str]", Outlet(sys.stdout))  # all that is asked of a stream here
+    return Console(file=outlet, highlight=False, soft_wrap=options.headless)
 
 
 _PAID_ROLES = ("honest", "cheat")
