@@ -9,11 +9,11 @@ from mycelia.codec import U32, U64, DecodeError, Scale
 from mycelia.codec.scale import BYTES, Field, TypeShape, take_compact
 from mycelia.frame import ViewSpec, view
 from mycelia.frame import dispatch as d
+from mycelia.pallets.system.types import RuntimeVersion
 from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 from mycelia.primitives import AccountId, Tao
 from mycelia.runtime.absent import AbsentView
 from mycelia.runtime.cost import dispatch_info
-from mycelia.runtime.version import RuntimeVersion
 
 if TYPE_CHECKING:
     from mycelia.runtime.executor import Runtime

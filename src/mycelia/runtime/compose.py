@@ -33,6 +33,7 @@ from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, Net
 from mycelia.pallets.subtensor.info.older import OlderViews
 from mycelia.pallets.subtensor.info.people import NeuronViews, StakeViews
 from mycelia.pallets.subtensor.info.subnets import SubnetViews
+from mycelia.pallets.subtensor.initials import Initials
 from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.registration.pallet import Registration
 from mycelia.pallets.subtensor.registration.trimming import Trimming
@@ -96,6 +97,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     OlderViews,
     NeuronViews,
     StakeViews,
+    Initials,
 )
 """Parts of SubtensorModule, low to high: a part knows those before it."""
 

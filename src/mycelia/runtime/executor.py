@@ -19,7 +19,13 @@ from mycelia.frame import dispatch as d
 from mycelia.frame.state import Journal
 from mycelia.pallets.subtensor.emission.pallet import Witness
 from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
-from mycelia.pallets.system.types import ApplyExtrinsic, Digest, Finalization, Initialization
+from mycelia.pallets.system.types import (
+    ApplyExtrinsic,
+    Digest,
+    Finalization,
+    Initialization,
+    RuntimeVersion,
+)
 from mycelia.primitives import AccountId, DispatchError, InvalidBlock, Tao
 from mycelia.primitives.errors import (
     BadSignature,
@@ -40,10 +46,10 @@ from mycelia.runtime.extrinsic import (
     decode_extrinsic,
     signing_payload,
 )
-from mycelia.runtime.genesis import GenesisConfig, apply_genesis
+from mycelia.runtime.genesis import FAST_CONSTANTS, GenesisConfig, apply_genesis
 from mycelia.runtime.metadata import Metadata
 from mycelia.runtime.rules import Rules
-from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, RuntimeVersion, with_apis
+from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, with_apis
 
 INHERENTS: Final = ("Timestamp.set", "MevShield.announce_next_key")
 """Calls that a block's author makes, unsigned, by their place in the block; the first is due in every block."""
@@ -250,7 +256,11 @@ class Runtime:
 @cache
 def metadata(rules: Rules) -> Metadata:
     """The metadata of a network; built on first use, the same for every state."""
-    constants = {("Aura", "SlotDuration"): rules.slot_ms}
+    constants = {
+        ("Aura", "SlotDuration"): rules.slot_ms,
+        ("System", "Version"): _version(),
+        **(FAST_CONSTANTS if rules.is_fast else {}),
+    }
     return Metadata(COMPOSITION, _views(), constants)
 
 

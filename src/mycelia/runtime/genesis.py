@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mycelia.codec import U8, U16, U64
 from mycelia.pallets.network.pallet import NetworkRules
+from mycelia.pallets.subtensor.children.pallet import FAST_TAKE_LIMIT_BLOCKS
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
-from mycelia.pallets.subtensor.subnets.pallet import NOBODY
+from mycelia.pallets.subtensor.subnets.pallet import FAST_TEMPO, NOBODY
 from mycelia.primitives import AccountId, Alpha, NetUid, Tao
 from mycelia.runtime.rules import Rules
 
@@ -21,6 +22,17 @@ FIRST_SUBNET: Final = NetUid(1)
 FIRST_POOL_RAO: Final = 10 * 10**9
 FIRST_STAKE_RAO: Final = 10**9
 FAST_EPOCHS_PER_BLOCK: Final = U8(32)
+FAST_CONSTANTS: Final[Mapping[tuple[str, str], Any]] = {
+    ("SubtensorModule", "InitialTempo"): FAST_TEMPO,
+    ("SubtensorModule", "InitialMaxEpochsPerBlock"): FAST_EPOCHS_PER_BLOCK,
+    ("SubtensorModule", "InitialTxChildKeyTakeRateLimit"): FAST_TAKE_LIMIT_BLOCKS,
+    ("SubtensorModule", "InitialColdkeySwapAnnouncementDelay"): 50,
+    ("SubtensorModule", "InitialColdkeySwapReannouncementDelay"): 10,
+    ("SubtensorModule", "HotkeySwapOnSubnetInterval"): 1,
+    ("Crowdloan", "MinimumBlockDuration"): 50,
+    ("Crowdloan", "MaximumBlockDuration"): 20_000,
+}
+"""What clients of a fast network read instead, by pallet and name, as on the official local network."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ def apply_genesis(pallets: Pallets, config: GenesisConfig, rules: Rules) -> None
     pallets.balances.genesis(dict(config.balances))
     pallets.issuance.genesis(pallets.balances.total_issuance)
     pallets.subnets.genesis(*(config.root_owner or ()))
+    pallets.children.genesis()
     if config.has_first_subnet:
         _lay_first_subnet(pallets)
     if config.has_open_creation:

@@ -6,25 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from mycelia.codec import U8, U32, Bytes8, Record
+from mycelia.codec import U8, U32, Bytes8
 from mycelia.crypto import blake2_64
+from mycelia.pallets.system.types import RuntimeVersion
 
 SPEC_NAME: Final = "node-subtensor"
 SPEC_VERSION: Final = 471
 TRANSACTION_VERSION: Final = 1
-
-
-class RuntimeVersion(Record, path="sp_version::RuntimeVersion"):
-    """Answer of `Core_version` and, as JSON, of `state_getRuntimeVersion`."""
-
-    spec_name: str
-    impl_name: str
-    authoring_version: U32
-    spec_version: U32
-    impl_version: U32
-    apis: tuple[tuple[Bytes8, U32], ...]
-    transaction_version: U32
-    system_version: U8
 
 
 _API_VERSIONS: Final = {"Core": 5, "Metadata": 2, "TransactionPaymentApi": 4}

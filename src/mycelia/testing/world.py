@@ -115,7 +115,7 @@ class World:
             assert error in declared, f"{call} failed with {error}, which `fails` does not name."
         events = {kind.wire_name for kind in spec.emits}
         fee = 1 if spec.pays else 0  # the withdrawal of the fee is told before the call
-        for entry in told[fee:]:
+        for entry in told[fee:-1]:  # the last tells how it ended
             if entry.pallet == call.pallet:
                 name = type(entry.event).wire_name
                 assert name in events, f"{call} told {name}, which `emits` does not name."

@@ -230,6 +230,10 @@ class DisabledTemporarily(Error, index=135):
     """This network runs one mechanism per subnet."""
 
 
+class RegistrationPriceLimitExceeded(Error, index=136):
+    """A slot costs more than the limit now. Wait for the price to fall, or accept a higher one."""
+
+
 class CannotUseSystemAccount(Error, index=141):
     """This account belongs to a subnet and cannot be a hotkey."""
 
@@ -290,6 +294,7 @@ ALL = (
     TrimmingWouldExceedMaxImmunePercentage,
     TooManyUIDsPerMechanism,
     DisabledTemporarily,
+    RegistrationPriceLimitExceeded,
     CannotUseSystemAccount,
 )
 """What SubtensorModule may raise; its lowest part declares them for the others."""

@@ -5,7 +5,8 @@ Terms: *provider*, *consumer* - reference counts as clients see them: an account
 
 from __future__ import annotations
 
-from mycelia.codec import H256, U32, U64
+from mycelia.codec import H256, U8, U32, U64
+from mycelia.crypto import blake2_256
 from mycelia.frame import (
     Blake2_128Concat,
     Constant,
@@ -22,11 +23,23 @@ from mycelia.frame import (
     call,
 )
 from mycelia.frame.dispatch import DispatchInfo, Failure
-from mycelia.pallets.system.types import AccountInfo, Digest, EventRecords, LastUpgrade
+from mycelia.pallets.system.limits import BLOCK_LENGTH, BLOCK_WEIGHTS, DB_WEIGHT
+from mycelia.pallets.system.types import (
+    AccountInfo,
+    BlockLength,
+    BlockWeights,
+    Digest,
+    EventRecords,
+    LastUpgrade,
+    RuntimeDbWeight,
+    RuntimeVersion,
+)
 from mycelia.primitives import AccountId, BlockNumber, Tao
 
 HASHES_KEPT = 4_096
 NO_HASH = H256(bytes(32))
+NO_VERSION = RuntimeVersion("", "", U32(0), U32(0), U32(0), (), U32(0), U8(0))
+"""Stands for the version until a runtime says which rules it is."""
 
 
 class ExtrinsicSuccess(Event, index=0):
@@ -84,6 +97,19 @@ class System(Pallet, name="System"):
         U32, U32(42), doc="Prefix of this network's addresses.", name="SS58Prefix"
     )
 
+    block_weights = Constant(
+        BlockWeights,
+        BLOCK_WEIGHTS,
+        doc="What a block weighs at most on the reference machine; here a budget of time ends it first.",
+    )
+    block_length = Constant(
+        BlockLength, BLOCK_LENGTH, doc="Most bytes of a block's extrinsics, by class."
+    )
+    db_weight = Constant(
+        RuntimeDbWeight, DB_WEIGHT, doc="What reading or writing one storage item weighs."
+    )
+    version = Constant(RuntimeVersion, NO_VERSION, doc="Which rules these are.")
+
     account = Map[AccountId, AccountInfo](
         AccountId,
         AccountInfo,
@@ -110,6 +136,11 @@ class System(Pallet, name="System"):
         """Put bytes into a block, with no effect. Signed."""
         del remark
         origin.signed()
+
+    @call(index=7, weight=Weight(U64(16_000_000)), emits=(Remarked,))
+    def remark_with_event(self, origin: Origin, remark: bytes) -> None:
+        """Put bytes into a block and tell their hash. Signed."""
+        self.deposit(Remarked(origin.signed(), H256(blake2_256(remark))))
 
     def begin_block(self, height: int, parent_hash: bytes, digest: Digest) -> None:
         """Set the facts of a new block."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mycelia.codec import U32, U128, Bytes4, Compact, Enumeration, Record
+from mycelia.codec import U8, U32, U64, U128, Bytes4, Bytes8, Compact, Enumeration, Record
+from mycelia.frame import Weight
 from mycelia.primitives import Tao
 
 
@@ -82,6 +83,65 @@ class Digest(Record, path="sp_runtime::generic::digest::Digest"):
 
 class EventRecords:
     """Stands for the block's event log, whose codec only the whole runtime determines."""
+
+
+class RuntimeVersion(Record, path="sp_version::RuntimeVersion"):
+    """Which rules run, and which runtime APIs they have by a hash of their names."""
+
+    spec_name: str
+    impl_name: str
+    authoring_version: U32
+    spec_version: U32
+    impl_version: U32
+    apis: tuple[tuple[Bytes8, U32], ...]
+    transaction_version: U32
+    system_version: U8
+
+
+class WeightsPerClass(Record, path="frame_system::limits::WeightsPerClass"):
+    """What extrinsics of one class may weigh; None is no limit."""
+
+    base_extrinsic: Weight
+    max_extrinsic: Weight | None
+    max_total: Weight | None
+    reserved: Weight | None
+
+
+class PerClassWeights(Record, path="frame_support::dispatch::PerDispatchClass"):
+    """A limit on weights for each class of extrinsics."""
+
+    normal: WeightsPerClass
+    operational: WeightsPerClass
+    mandatory: WeightsPerClass
+
+
+class BlockWeights(Record, path="frame_system::limits::BlockWeights"):
+    """What a block and its extrinsics may weigh."""
+
+    base_block: Weight
+    max_block: Weight
+    per_class: PerClassWeights
+
+
+class PerClassBytes(Record, path="frame_support::dispatch::PerDispatchClass"):
+    """A limit on bytes for each class of extrinsics."""
+
+    normal: U32
+    operational: U32
+    mandatory: U32
+
+
+class BlockLength(Record, path="frame_system::limits::BlockLength"):
+    """How many bytes a block's extrinsics may have."""
+
+    max: PerClassBytes
+
+
+class RuntimeDbWeight(Record, path="sp_weights::RuntimeDbWeight"):
+    """What reading or writing one storage item weighs, in picoseconds of the reference machine."""
+
+    read: U64
+    write: U64
 
 
 class LastUpgrade(Record, path="frame_system::LastRuntimeUpgradeInfo"):

@@ -75,14 +75,7 @@ ADMIN: Final = Absent(
             forfeit_cap_rao=U64,
         ),
     ),
-    events=(
-        event(0, "PrecompileUpdated", precompile_id=PRECOMPILE, enabled=bool),
-        event(1, "Yuma3EnableToggled", **_SUBNET, enabled=bool),
-        event(2, "BondsResetToggled", **_SUBNET, enabled=bool),
-        event(3, "BurnHalfLifeSet", **_SUBNET, burn_half_life=U16),
-        event(4, "BurnIncreaseMultSet", **_SUBNET, burn_increase_mult=U64F64),
-        event(5, "SubnetEmissionEnabledSet", **_SUBNET, enabled=bool),
-    ),
+    events=(event(0, "PrecompileUpdated", precompile_id=PRECOMPILE, enabled=bool),),
     errors=errors(
         {
             13: "Deprecated",

@@ -54,7 +54,6 @@ SYSTEM: Final = Absent(
         call(4, "set_storage", items=tuple[tuple[Bytes, Bytes], ...]),
         call(5, "kill_storage", keys=tuple[Bytes, ...]),
         call(6, "kill_prefix", prefix=Bytes, subkeys=U32),
-        call(7, "remark_with_event", remark=Bytes),
         call(9, "authorize_upgrade", code_hash=H256),
         call(10, "authorize_upgrade_without_checks", code_hash=H256),
         call(11, "apply_authorized_upgrade", code=Bytes),

@@ -2,8 +2,11 @@
 
 import pytest
 
+from mycelia.pallets.network.pallet import NetworkRules
 from mycelia.primitives import NetUid
 from mycelia.primitives.fixed import U64_MAX
+from mycelia.runtime import GenesisConfig, Rules, Runtime
+from mycelia.state import MemoryStore, Overlay
 
 TAO = 10**9
 NETUID = NetUid(1)
@@ -298,3 +301,20 @@ def test_set_auto_parent_delegation_errors(family):
         family.call("//Bob", "set_auto_parent_delegation_enabled", **call).error
         == "HotKeyNotRegisteredInSubNet"
     )
+
+
+def test_children_of_a_fast_network_may_change_after_15_blocks(family):
+    family.pallets.rules.rules = NetworkRules(is_fast=True)
+    assert name_children(family, (U64_MAX, CHILD)).succeeded
+    family.seal(14)
+    assert name_children(family).error == "TxRateLimitExceeded"
+    family.seal()
+    assert name_children(family).succeeded
+
+
+def test_a_fast_network_waits_less():
+    journal = Overlay(MemoryStore().head())
+    runtime = Runtime(journal, Rules(is_fast=True))
+    runtime.genesis(GenesisConfig())
+    assert runtime.pallets.children.pending_child_key_cooldown == 15
+    assert runtime.pallets.children.tx_childkey_take_rate_limit == 5

@@ -64,8 +64,23 @@ def test_each_row_is_set_by_its_call(row, world):
     result = set_call(row, world, "", value)
     assert result.error is None
     assert read(row, world) == value
-    if row.admin.event:
-        assert result.events(row.admin.event.wire_name)[0].value == value
+    for event in filter(None, (row.admin.event, row.admin.notice)):
+        told = result.events(event.wire_name)[0]
+        assert list(vars(told).values())[-1] == value
+
+
+def test_some_changes_are_told_by_admin_utils_too(world):
+    told = [row.admin.notice.wire_name for row in ROWS if row.admin.notice]
+    assert sorted(told) == [
+        "BondsResetToggled",
+        "BurnHalfLifeSet",
+        "BurnIncreaseMultSet",
+        "SubnetEmissionEnabledSet",
+        "Yuma3EnableToggled",
+    ]
+    result = world.admin("yuma3_enabled", netuid=1, enabled=True)
+    entry = next(entry for entry in result.told if entry.pallet == "AdminUtils")
+    assert (entry.event.netuid, entry.event.enabled) == (1, True)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.attribute)

@@ -1,5 +1,7 @@
 """Getting a slot: prices, who is replaced, the root."""
 
+import pytest
+
 from mycelia.primitives import NetUid, Uid
 
 TAO = 10**9
@@ -187,3 +189,21 @@ def test_root_register_root_network_does_not_exist(world):
     del world.pallets.subnets.networks_added[ROOT]
     result = world.call("//Bob", "root_register", hotkey=world.address("//Bob_hk"))
     assert result.error == "RootNetworkDoesNotExist"
+
+
+def test_register_limit_registers_up_to_the_price(world):
+    price = world.pallets.registration.burn[1]
+    hotkey = world.address("//Bob_hk")
+    dear = world.call("//Bob", "register_limit", netuid=1, hotkey=hotkey, limit_price=price - 1)
+    assert dear.error == "RegistrationPriceLimitExceeded"
+    done = world.call("//Bob", "register_limit", netuid=1, hotkey=hotkey, limit_price=price)
+    assert done.events("NeuronRegistered")[0].uid == 1
+
+
+@pytest.mark.parametrize(
+    ("netuid", "error"), [(0, "RegistrationNotPermittedOnRootSubnet"), (9, "SubnetNotExists")]
+)
+def test_register_limit_on_root_or_nowhere(world, netuid, error):
+    hotkey = world.address("//Bob_hk")
+    result = world.call("//Bob", "register_limit", netuid=netuid, hotkey=hotkey, limit_price=0)
+    assert result.error == error

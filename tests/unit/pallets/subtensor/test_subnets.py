@@ -124,6 +124,28 @@ def test_set_subnet_identity_errors(world) -> None:
     assert result.error == "InvalidIdentity"
 
 
+def test_a_subnet_may_be_created_with_an_identity(bare) -> None:
+    hotkey = bare.address("//Alice_hk")
+    named = {"hotkey": hotkey, "identity": IDENTITY}
+    result = bare.call("//Alice", "register_network_with_identity", **named)
+    assert result.events("SubnetIdentitySet")[0].netuid == NETUID
+    assert bare.pallets.subnets.subnet_identities_v3[NETUID].subnet_name == b"text"
+
+
+def test_register_network_with_identity_invalid_identity(bare) -> None:
+    long = {**IDENTITY, "subnet_name": b"x" * 257}
+    named = {"hotkey": bare.address("//Alice_hk"), "identity": long}
+    result = bare.call("//Alice", "register_network_with_identity", **named)
+    assert result.error == "InvalidIdentity"
+    assert not bare.pallets.subnets.exists(NETUID)
+
+
+def test_register_network_with_identity_needs_none(bare) -> None:
+    unnamed = {"hotkey": bare.address("//Alice_hk"), "identity": None}
+    assert bare.call("//Alice", "register_network_with_identity", **unnamed).succeeded
+    assert NETUID not in bare.pallets.subnets.subnet_identities_v3
+
+
 def test_update_symbol(world) -> None:
     beta = "β".encode()
     assert world.call("//Alice", "update_symbol", netuid=1, symbol=beta).succeeded

@@ -56,6 +56,9 @@ from mycelia.primitives.ids import ROOT_NETUID
 
 MAX_CHILDREN: Final = 5
 SET_CHILDREN_LIMIT_BLOCKS: Final = 150
+FAST_COOLDOWN_BLOCKS: Final = U64(15)
+FAST_TAKE_LIMIT_BLOCKS: Final = U64(5)
+"""What a fast network starts with; its limit on naming children is the same as its cooldown."""
 SET_CHILDREN: Final = U16(0)
 SET_CHILDKEY_TAKE: Final = U16(1)
 """What was done, by the chain's number for it. Source: `utils/rate_limiting.rs::TransactionType`."""
@@ -179,6 +182,12 @@ class Children(Pallet, name="SubtensorModule"):
             clock=clock,
         )
 
+    def genesis(self) -> None:
+        """Let a fast network wait less."""
+        if self.subnets.rules.is_fast():
+            self.pending_child_key_cooldown = FAST_COOLDOWN_BLOCKS
+            self.tx_childkey_take_rate_limit = FAST_TAKE_LIMIT_BLOCKS
+
     def on_initialize(self) -> None:
         """After epochs ran: children whose cooldown is over take effect."""
         now = U64(self.clock.now())
@@ -297,7 +306,8 @@ class Children(Pallet, name="SubtensorModule"):
         self, coldkey: AccountId, hotkey: AccountId, netuid: NetUid, children: Family
     ) -> None:
         # CHECK
-        limit = SET_CHILDREN_LIMIT_BLOCKS
+        is_fast = self.subnets.rules.is_fast()
+        limit = FAST_COOLDOWN_BLOCKS if is_fast else SET_CHILDREN_LIMIT_BLOCKS
         in_time = self.limits.owner_passes(hotkey, netuid, SET_CHILDREN, limit)
         ensure(in_time, TxRateLimitExceeded)
         ensure(netuid != ROOT_NETUID, RegistrationNotPermittedOnRootSubnet)

@@ -216,8 +216,10 @@ def _declared(row: Parameter[Any] | GlobalParameter[Any], admin: Admin) -> tuple
 
     def set_value(self: _Declared, origin: Origin, **arguments: Any) -> None:
         if isinstance(row, Parameter):
-            netuid = arguments["netuid"]
-            self.authority.set_parameter(origin, netuid, row, admin, arguments[argument])
+            netuid, value = arguments["netuid"], arguments[argument]
+            self.authority.set_parameter(origin, netuid, row, admin, value)
+            if admin.notice:
+                self.deposit(admin.notice(netuid, value))
         else:
             self.authority.set_global(origin, row, admin, arguments[argument])
 
@@ -231,7 +233,7 @@ def _declared(row: Parameter[Any] | GlobalParameter[Any], admin: Admin) -> tuple
     set_value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(each, kind) for each in names]
     )
-    told = (admin.event,) if admin.event else ()
+    told = tuple(event for event in (admin.event, admin.notice) if event)
     fails = _failures(row.attribute, admin) if isinstance(row, Parameter) else ()
     return name, call(index=admin.index, weight=SET, emits=told, fails=fails)(set_value)
 
@@ -274,6 +276,7 @@ def _rows() -> list[tuple[Parameter[Any] | GlobalParameter[Any], Admin]]:
 class _Declared(Pallet, name="AdminUtils"):
     """The calls that follow from the parameter tables."""
 
+    events = tuple(admin.notice for _, admin in _rows() if admin.notice)
     errors = errors.ALL
     authority: Authority
 

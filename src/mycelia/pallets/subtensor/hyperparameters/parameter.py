@@ -19,11 +19,15 @@ from mycelia.primitives import NetUid
 V = TypeVar("V")
 
 
-def told(name: str, index: int, of: Any, *, of_subnet: bool = True) -> type[Any]:
-    """The event of SubtensorModule that tells a parameter's new value. `Any`: its fields are made here."""
-    fields = {"netuid": NetUid, "value": of} if of_subnet else {"value": of}
+def told(name: str, index: int, of: Any, *, of_subnet: bool = True, field: str = "") -> type[Any]:
+    """The event that tells a parameter's new value. `Any`: its fields are made here.
+
+    On the wire they have names only where the value's `field` has one.
+    """
+    fields = {"netuid": NetUid} if of_subnet else {}
+    fields[field or "value"] = of
     space = {"__annotations__": fields, "__doc__": "A parameter changed.", "__module__": __name__}
-    keywords = {"index": index, "tuple_like": True}
+    keywords = {"index": index, "tuple_like": not field}
     made: type[Any] = types.new_class(name, (Event,), keywords, lambda body: body.update(space))
     return made
 
@@ -51,7 +55,8 @@ VERSION_KEY: Final = "version key"
 class Admin:
     """How a parameter is changed.
 
-    `index` and `call` are the call's in AdminUtils, `argument` the name of its value. `owner` is
+    `index` and `call` are the call's in AdminUtils, `argument` the name of its value. The new value is told by `event`
+    of SubtensorModule and `notice` of AdminUtils. `owner` is
     the name under which the owner's changes are rate limited, `UNLIMITED` or `VERSION_KEY`; without it only
     root may call.
     `frozen` refuses changes shortly before an epoch.
@@ -59,6 +64,7 @@ class Admin:
 
     index: int
     event: type[Any] | None = None
+    notice: type[Any] | None = None
     argument: str = ""
     call: str = ""
     owner: str = ""

@@ -34,6 +34,8 @@ TAO: Final = 10**9
 MAX_UIDS: Final = 256
 MIN_TEMPO: Final = 360
 MAX_TEMPO: Final = 50_400
+MIN_ACTIVITY_CUTOFF_MILLI: Final = 1_000
+MAX_ACTIVITY_CUTOFF_MILLI: Final = 50_000
 TempoSet: Final = told("TempoSet", 52, U16)
 
 
@@ -84,7 +86,12 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         doc="Whether a neuron's metadata may reset the bonds to it.",
         shown="bonds_reset_enabled",
         admin=Admin(
-            70, argument="enabled", call="sudo_set_bonds_reset_enabled", owner="BondsResetEnabled"
+            70,
+            told("BondsResetOnSet", 26, bool),
+            told("BondsResetToggled", 2, bool, field="enabled"),
+            argument="enabled",
+            call="sudo_set_bonds_reset_enabled",
+            owner="BondsResetEnabled",
         ),
     )
     liquid_alpha_on = Parameter(
@@ -102,7 +109,13 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         default=False,
         doc="Whether bonds are kept per validator without stake (Yuma 3).",
         hasher=Blake2_128Concat,
-        admin=Admin(69, argument="enabled", call="sudo_set_yuma3_enabled", owner="Yuma3Enabled"),
+        admin=Admin(
+            69,
+            notice=told("Yuma3EnableToggled", 1, bool, field="enabled"),
+            argument="enabled",
+            call="sudo_set_yuma3_enabled",
+            owner="Yuma3Enabled",
+        ),
     )
     alpha_values = Parameter[tuple[U16, U16]](
         tuple[U16, U16],
@@ -129,10 +142,11 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         # The client SDK's call; the chain read above has `set_activity_cutoff_factor` instead.
         admin=Admin(
             97,
+            told("ActivityCutoffFactorMilliSet", 130, U32, field="factor_milli"),
             argument="factor_milli",
             call="sudo_set_activity_cutoff_factor",
             owner="ActivityCutoffFactorMilli",
-            bounds=Bounds(1_000, 50_000, InvalidValue),
+            bounds=Bounds(MIN_ACTIVITY_CUTOFF_MILLI, MAX_ACTIVITY_CUTOFF_MILLI, InvalidValue),
         ),
     )
     activity_cutoff = Parameter(
@@ -302,6 +316,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         shown="burn_half_life",
         admin=Admin(
             89,
+            notice=told("BurnHalfLifeSet", 3, U16, field="burn_half_life"),
             owner="BurnHalfLife",
             bounds=Bounds(1, 36_100, InvalidValue),
             not_on_root=True,
@@ -314,6 +329,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         shown="burn_increase_mult",
         admin=Admin(
             90,
+            notice=told("BurnIncreaseMultSet", 4, U64F64, field="burn_increase_mult"),
             owner="BurnIncreaseMult",
             bounds=Bounds(1 << 64, 3 << 64, InvalidValue),
             not_on_root=True,
@@ -382,7 +398,13 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         bool,
         default=True,
         doc="Whether the pool gets its share of the block emission.",
-        admin=Admin(94, argument="enabled", frozen=False),
+        admin=Admin(
+            94,
+            notice=told("SubnetEmissionEnabledSet", 5, bool, field="enabled"),
+            argument="enabled",
+            frozen=False,
+            not_on_root=True,
+        ),
     )
     owner_cut_enabled = Parameter(
         bool,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from mycelia.codec import U16
+from mycelia.codec import U16, U64
 from mycelia.frame import Identity, Map, Origin, Pallet, State, call, ensure
 from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.epoch.results import Results
@@ -23,6 +23,7 @@ from mycelia.pallets.subtensor.errors import (
     NoNeuronIdAvailable,
     NotEnoughBalanceToStake,
     RegistrationNotPermittedOnRootSubnet,
+    RegistrationPriceLimitExceeded,
     RootNetworkDoesNotExist,
     StakeTooLowForRoot,
     SubnetNotExists,
@@ -47,6 +48,17 @@ from mycelia.primitives import AccountId, Alpha, NetUid, Tao, Uid
 from mycelia.primitives.ids import ROOT_NETUID
 
 ROOT_INTERVAL_MULTIPLE: Final = 3
+_REGISTER: Final = (
+    RegistrationNotPermittedOnRootSubnet,
+    SubnetNotExists,
+    SubNetRegistrationDisabled,
+    HotKeyAlreadyRegisteredInSubNet,
+    NotEnoughBalanceToStake,
+    BalanceWithdrawalError,
+    CannotUseSystemAccount,
+    NonAssociatedColdKey,
+    NoNeuronIdAvailable,
+)
 
 
 class Rows(Protocol):
@@ -140,25 +152,28 @@ class Registration(Pallet, name="SubtensorModule"):
         if now % max(1, limits.tempo[ROOT_NETUID]) == 0:
             del self.registrations_this_interval[ROOT_NETUID]
 
-    @call(
-        index=7,
-        weight=cost(4_087_000_000, 6_148),
-        emits=(NeuronRegistered,),
-        fails=(
-            RegistrationNotPermittedOnRootSubnet,
-            SubnetNotExists,
-            SubNetRegistrationDisabled,
-            HotKeyAlreadyRegisteredInSubNet,
-            NotEnoughBalanceToStake,
-            BalanceWithdrawalError,
-            CannotUseSystemAccount,
-            NonAssociatedColdKey,
-            NoNeuronIdAvailable,
-        ),
-    )
+    @call(index=7, weight=cost(4_087_000_000, 6_148), emits=(NeuronRegistered,), fails=_REGISTER)
     def burned_register(self, origin: Origin, netuid: NetUid, hotkey: AccountId) -> None:
         """Register a hotkey on a subnet for the price of a slot. Signed by the coldkey that will own it."""
+        self._register(origin.signed(), netuid, hotkey)
+
+    @call(
+        index=134,
+        weight=cost(5_529_200_000, 0),
+        emits=(NeuronRegistered,),
+        fails=(*_REGISTER, RegistrationPriceLimitExceeded),
+    )
+    def register_limit(
+        self, origin: Origin, netuid: NetUid, hotkey: AccountId, limit_price: U64
+    ) -> None:
+        """Register a hotkey unless a slot costs more than the limit, in rao. Signed by the coldkey that will own it."""
         coldkey = origin.signed()
+        ensure(netuid != ROOT_NETUID, RegistrationNotPermittedOnRootSubnet)
+        self.subnets.check_exists(netuid)
+        ensure(self.burn[netuid] <= limit_price, RegistrationPriceLimitExceeded)
+        self._register(coldkey, netuid, hotkey)
+
+    def _register(self, coldkey: AccountId, netuid: NetUid, hotkey: AccountId) -> None:
         # CHECK
         ensure(netuid != ROOT_NETUID, RegistrationNotPermittedOnRootSubnet)
         self.subnets.check_exists(netuid)

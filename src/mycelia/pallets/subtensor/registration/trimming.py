@@ -6,12 +6,13 @@ Source: subtensor@14bc6f9 `subnets/uids.rs::trim_to_max_allowed_uids`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 
-from mycelia.codec import U16
-from mycelia.frame import BoundMap, Pallet, State, ensure
+from mycelia.codec import U8, U16, scale
+from mycelia.codec.scale import Named
+from mycelia.frame import BoundMap, Constant, Pallet, State, ensure
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.epoch.results import fixed, storage_index
 from mycelia.pallets.subtensor.errors import (
@@ -25,6 +26,7 @@ from mycelia.pallets.subtensor.weights.rows import Rows
 from mycelia.primitives import NetUid, Uid
 
 MAX_IMMUNE_PERCENT: Final = 80
+Percent = Annotated[U8, Named(scale(U8), "sp_arithmetic::per_things::Percent")]
 
 
 def kept_uids(emissions_rao: Sequence[int], spared: Collection[int], slots: int) -> list[int]:
@@ -42,6 +44,12 @@ def kept_uids(emissions_rao: Sequence[int], spared: Collection[int], slots: int)
 
 class Trimming(Pallet, name="SubtensorModule"):
     """An owner takes slots away."""
+
+    max_immune_uids_percentage = Constant(
+        Percent,
+        U8(MAX_IMMUNE_PERCENT),
+        doc="Immune slots must stay below this share of a subnet's.",
+    )
 
     registration: Registration
     rows: Rows

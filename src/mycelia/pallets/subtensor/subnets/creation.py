@@ -18,6 +18,7 @@ from mycelia.pallets.subtensor.errors import (
     BalanceWithdrawalError,
     CannotAffordLockCost,
     CannotUseSystemAccount,
+    InvalidIdentity,
     NetworkTxRateLimitExceeded,
     NonAssociatedColdKey,
     SubnetLimitReached,
@@ -27,6 +28,7 @@ from mycelia.pallets.subtensor.events import (
     NetworkAdded,
     NetworkRemoved,
     SubnetIdentityRemoved,
+    SubnetIdentitySet,
     SubnetOwnerHotkeySet,
 )
 from mycelia.pallets.subtensor.needs import Clock
@@ -44,12 +46,28 @@ from mycelia.pallets.subtensor.subnets.kernel import (
 )
 from mycelia.pallets.subtensor.subnets.limits import RateLimits
 from mycelia.pallets.subtensor.subnets.pallet import POOL_MECHANISM, Subnets
-from mycelia.pallets.subtensor.types import NetworkLastRegistered
+from mycelia.pallets.subtensor.types import NetworkLastRegistered, SubnetIdentityV3
 from mycelia.primitives import AccountId, Alpha, Tao
 from mycelia.primitives.fixed import ONE_Q64
 from mycelia.primitives.ids import ROOT_NETUID
 
 FIRST_SLOT_PRICE: Final = Tao(10**9)
+_CREATED: Final = (
+    NetworkAdded,
+    NetworkRemoved,
+    SubnetIdentityRemoved,
+    SubnetOwnerHotkeySet,
+    SetChildren,
+)
+_REFUSED: Final = (
+    NonAssociatedColdKey,
+    CannotUseSystemAccount,
+    SubNetRegistrationDisabled,
+    NetworkTxRateLimitExceeded,
+    SubnetLimitReached,
+    CannotAffordLockCost,
+    BalanceWithdrawalError,
+)
 
 
 class Creation(Pallet, name="SubtensorModule"):
@@ -102,29 +120,26 @@ class Creation(Pallet, name="SubtensorModule"):
             clock=clock,
         )
 
-    @call(
-        index=59,
-        weight=cost(6_077_000_000, 9_947),
-        emits=(
-            NetworkAdded,
-            NetworkRemoved,
-            SubnetIdentityRemoved,
-            SubnetOwnerHotkeySet,
-            SetChildren,
-        ),
-        fails=(
-            NonAssociatedColdKey,
-            CannotUseSystemAccount,
-            SubNetRegistrationDisabled,
-            NetworkTxRateLimitExceeded,
-            SubnetLimitReached,
-            CannotAffordLockCost,
-            BalanceWithdrawalError,
-        ),
-    )
+    @call(index=59, weight=cost(6_077_000_000, 9_947), emits=_CREATED, fails=_REFUSED)
     def register_network(self, origin: Origin, hotkey: AccountId) -> None:
         """Create a subnet for its price; the hotkey is its first neuron. Signed by the owner to be."""
-        coldkey = origin.signed()
+        self._create(origin.signed(), hotkey, None)
+
+    @call(
+        index=79,
+        weight=cost(5_950_000_000, 9_883),
+        emits=(*_CREATED, SubnetIdentitySet),
+        fails=(*_REFUSED, InvalidIdentity),
+    )
+    def register_network_with_identity(
+        self, origin: Origin, hotkey: AccountId, identity: SubnetIdentityV3 | None
+    ) -> None:
+        """Create a subnet and say what it is. Signed by the owner to be."""
+        self._create(origin.signed(), hotkey, identity)
+
+    def _create(
+        self, coldkey: AccountId, hotkey: AccountId, identity: SubnetIdentityV3 | None
+    ) -> None:
         network = self.subnets.network
         # CHECK
         ensure(
@@ -158,6 +173,8 @@ class Creation(Pallet, name="SubtensorModule"):
         self.market.pools.open(netuid, paid, alpha)
         self.schedule.restart(netuid)
         self.registration.open(netuid, hotkey, FIRST_SLOT_PRICE)
+        if identity is not None:
+            self.subnets.identify(netuid, identity)
         self.children.lend_from_root(netuid)
         # TELL
         self.deposit(NetworkAdded(netuid, POOL_MECHANISM))

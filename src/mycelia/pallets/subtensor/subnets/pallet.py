@@ -182,9 +182,8 @@ class Subnets(Pallet, name="SubtensorModule"):
         additional: Bytes,
     ) -> None:
         """Say what a subnet is. Its owner."""
-        # CHECK
         ensure(origin.signed() == self.subnet_owner[netuid], NotSubnetOwner)
-        fields = (
+        identity = SubnetIdentityV3(
             subnet_name,
             github_repo,
             subnet_contact,
@@ -194,12 +193,7 @@ class Subnets(Pallet, name="SubtensorModule"):
             logo_url,
             additional,
         )
-        within = all(len(f) <= most for f, most in zip(fields, IDENTITY_LIMITS, strict=True))
-        ensure(within, InvalidIdentity)
-        # CHANGE
-        self.subnet_identities_v3[netuid] = SubnetIdentityV3(*fields)
-        # TELL
-        self.deposit(SubnetIdentitySet(netuid))
+        self.identify(netuid, identity)
 
     @call(
         index=112,
@@ -219,6 +213,17 @@ class Subnets(Pallet, name="SubtensorModule"):
         self.token_symbol[netuid] = symbol
         # TELL
         self.deposit(SymbolUpdated(netuid, symbol))
+
+    def identify(self, netuid: NetUid, identity: SubnetIdentityV3) -> None:
+        """Publish what a subnet is; `InvalidIdentity` where a text is too long. Tells it."""
+        # CHECK
+        texts = vars(identity).values()
+        within = all(len(text) <= most for text, most in zip(texts, IDENTITY_LIMITS, strict=True))
+        ensure(within, InvalidIdentity)
+        # CHANGE
+        self.subnet_identities_v3[netuid] = identity
+        # TELL
+        self.deposit(SubnetIdentitySet(netuid))
 
     def exists(self, netuid: NetUid) -> bool:
         return self.networks_added[netuid]
