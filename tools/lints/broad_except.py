@@ -16,6 +16,7 @@ ALLOWED = {
     "src/mycelia/neuron/batching.py": 1,  # a miner author's function: every caller of the batch gets the fault
     "src/mycelia/neuron/sampler.py": 1,  # a subnet author's score: logged, the sample is void
     "src/mycelia/neuron/validator.py": 1,  # a subnet author's challenge: logged, the next round tries again
+    "src/mycelia/neuron/vouching.py": 1,  # a subnet author's `knows`: logged, the claim is not attested
     "src/mycelia/node/sealer.py": 1,  # one submitted extrinsic: logged, its sender is refused
     "src/mycelia/rpc/dispatch.py": 1,  # one request: the caller gets a JSON-RPC error
     "src/mycelia/wire/server.py": 1,  # one request: logged, the caller gets 500

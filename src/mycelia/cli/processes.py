@@ -8,12 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mycelia.models import ModelStore
 from mycelia.neuron.events import EventLog, StatusFile
-from mycelia.neuron.subnet import Spec
+from mycelia.neuron.subnet import Spec, Subnet
 from mycelia.primitives.errors import AppError
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def run_miner(station: Station, subnet: str, variant: str | None, serving: Servi
     """Serve one variant of a subnet's miners, the first honest one if none is named."""
     # The SDK and the registry take a second to import: not before `mycelia --help` needs to.
     from mycelia.neuron.chain import Chain
+    from mycelia.neuron.claims import Claim, ClaimDesk, OnChain
+    from mycelia.neuron.declared import manifest_of
     from mycelia.neuron.miner import MinerConfig, MinerProcess
 
     spec = spec_named(subnet)
@@ -112,8 +115,10 @@ def run_miner(station: Station, subnet: str, variant: str | None, serving: Servi
             f"The subnet {subnet} has no miner {chosen}.",
             f"Known are: {', '.join(spec.miners)}.",
         )
-    wallet = station.wallet_keys()
-    function = spec.miners[chosen].make(station.store())
+    wallet, store = station.wallet_keys(), station.store()
+    hotkey = wallet.hotkey.ss58_address
+    manifest = manifest_of(spec.subnet, spec.miners[chosen], store, hotkey)
+    function = spec.miners[chosen].make(store)
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, wallet)
@@ -125,12 +130,17 @@ def run_miner(station: Station, subnet: str, variant: str | None, serving: Servi
             gateways=serving.gateways,
             monitor_port=station.monitor_port,
         )
+        claim = None
+        if manifest is not None:
+            commitments = OnChain(chain, serving.netuid, hotkey)
+            claim = Claim(ClaimDesk(wallet.hotkey, manifest), commitments)
         process = MinerProcess(
             spec.subnet,
             function,
             wallet.hotkey,
             chain,
             config,
+            claim=claim,
             log=station.event_log(),
             status=station.status_file(),
         )
@@ -147,9 +157,11 @@ def run_validator(
 ) -> None:
     """Validate the given subnets, netuid by name or file."""
     from mycelia.neuron.chain import Chain
+    from mycelia.neuron.claims import Attester, published
     from mycelia.neuron.ledger import Ledger
     from mycelia.neuron.receipts import ReceiptBook
     from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
+    from mycelia.neuron.vouching import Voucher
     from mycelia.wire.client import WireClient
 
     wallet = station.wallet_keys()
@@ -157,11 +169,23 @@ def run_validator(
     judges = {netuid: spec_named(name).subnet(store) for name, netuid in netuids.items()}
     book = Ledger(ledger)
     receipts = ReceiptBook.open(ledger.with_suffix(".receipts"), wallet.hotkey)
-    seats = [Seat(netuid, subnet, receipts) for netuid, subnet in judges.items()]
 
     async def body(stop: asyncio.Event) -> None:
-        chain = Chain(station.endpoint, wallet)
+        chain, log = Chain(station.endpoint, wallet), station.event_log()
         async with WireClient(wallet.hotkey) as caller:
+
+            def seat(netuid: int, subnet: Subnet) -> Seat:
+                voucher = Voucher(
+                    netuid,
+                    subnet.floor,
+                    Attester(wallet.hotkey, netuid, caller, subnet.knows),
+                    partial(published, chain),
+                    partial(book.set_claim, subnet.name),
+                    log,
+                )
+                return Seat(netuid, subnet, receipts, voucher)
+
+            seats = [seat(netuid, subnet) for netuid, subnet in judges.items()]
             validator = Validator(
                 wallet.hotkey.ss58_address,
                 seats,
@@ -169,7 +193,7 @@ def run_validator(
                 caller,
                 book,
                 ValidatorConfig(round_s=round_s, monitor_port=station.monitor_port),
-                log=station.event_log(),
+                log=log,
                 status=station.status_file(),
             )
             try:

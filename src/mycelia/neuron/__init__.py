@@ -1,5 +1,6 @@
 """The neuron kit: what a miner and a validator need besides the work itself."""
 
+from mycelia.neuron.declared import Declared
 from mycelia.neuron.subnet import (
     Challenge,
     Context,
@@ -18,6 +19,7 @@ from mycelia.neuron.subnet import (
 __all__ = [
     "Challenge",
     "Context",
+    "Declared",
     "Delta",
     "Judgement",
     "Limits",

@@ -102,4 +102,4 @@ def _the_subnet(path: Path, module: ModuleType) -> type[Subnet]:
 
 def _variant(name: str, function: Miner, role: Role) -> Variant:
     about = (getattr(function, "__doc__", None) or "").strip().partition("\n")[0]
-    return Variant(name, role.honest, lambda _models: function, about)
+    return Variant(name, role.honest, lambda _models: function, about, role.model)

@@ -55,6 +55,8 @@ class Sample:
     first_byte_ms: float = 0.0
     checks: Mapping[str, float] = field(default_factory=dict)
     """What the score is made of, where the subnet says so."""
+    claim: str = ""
+    """Digest of the manifest under which the miner answered, in hex; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def record(book: dict[int, Standing], sample: Sample) -> None:
     )
 
 
-def replayed(samples: Iterable[Sample]) -> dict[int, Standing]:
-    """The book that these samples, in this order, lead to."""
-    book: dict[int, Standing] = {}
+def replayed(samples: Iterable[Sample], before: Book | None = None) -> dict[int, Standing]:
+    """The book that these samples, in this order, lead to, from the one `before` them."""
+    book = dict(before or {})
     for sample in samples:
         record(book, sample)
     return book

@@ -1,19 +1,23 @@
 """How manifests get about: shown by miners, committed to the chain, attested by validators.
 
 See `manifest` for what is said. Here is who does what: `ClaimDesk` is a miner's, `Attester` a
-validator's, `publish` and `published` go to the chain.
+validator's, `publish` and `published` go to the chain; `Claim` is all that a miner's process needs.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from bittensor import calls
 
-from mycelia.neuron.chain import Chain
+from mycelia.neuron.chain import CallFailed, Chain, ChainAway
+from mycelia.neuron.events import EventLog
 from mycelia.neuron.manifest import (
     ATTEST_PATH,
+    LIFE_S,
     MOST_ATTESTATIONS,
     PATH,
     ClaimDocument,
@@ -30,6 +34,11 @@ from mycelia.wire.errors import Rejection
 from mycelia.wire.server import Document, Public
 
 _CALL_S = 5.0
+_CHECK_S = 60.0
+"""Between two looks whether the chain still has a miner's digest."""
+_RETRY_S = 4.0
+"""First pause after a refused commitment; doubles up to `_RETRY_MOST_S`."""
+_RETRY_MOST_S = 300.0
 
 
 class ClaimDesk:
@@ -52,9 +61,12 @@ class ClaimDesk:
         """Paths to which validators post."""
         return {ATTEST_PATH: self._attested}
 
+    def live(self) -> list[SignedAttestation]:
+        """Attestations that hold at this moment."""
+        return [a for a in self._attestations.values() if a.attestation.is_live]
+
     def _document(self) -> Document:
-        live = [a for a in self._attestations.values() if a.attestation.is_live]
-        document = ClaimDocument(claim=self._claim, attestations=live)
+        document = ClaimDocument(claim=self._claim, attestations=self.live())
         return Document(document.model_dump_json().encode())
 
     async def _attested(self, inbound: Inbound) -> bytes:
@@ -75,6 +87,58 @@ class ClaimDesk:
             self._attestations.pop(next(iter(self._attestations)))
         self._attestations[said.validator] = signed
         return b"{}"
+
+
+class Commitments(Protocol):
+    """Where a miner commits its digest; `OnChain` is the real one. Both raise as the chain does."""
+
+    async def committed(self) -> bytes | None: ...
+    async def commit(self, manifest: Manifest) -> None: ...
+
+
+@dataclass(frozen=True)
+class OnChain:
+    """The commitment of the hotkey in a chain's wallet, on one subnet."""
+
+    chain: Chain
+    netuid: int
+    hotkey: str
+
+    async def committed(self) -> bytes | None:
+        """The digest that stands on the chain, if any."""
+        return await published_by(self.chain, self.netuid, self.hotkey)
+
+    async def commit(self, manifest: Manifest) -> None:
+        """Put a manifest's digest there."""
+        await publish(self.chain, self.netuid, manifest)
+
+
+class Claim:
+    """What a miner's process shows and commits."""
+
+    def __init__(self, desk: ClaimDesk, commitments: Commitments) -> None:
+        self.desk = desk
+        self._commitments = commitments
+        self._next_s = 0.0
+        self._pause_s = _RETRY_S
+
+    async def publish(self, log: EventLog) -> None:
+        """See to it that the chain has the digest; does nothing until a look is due again.
+
+        Failing is no reason to stop serving: it is told, and tried again after a pause that grows.
+        """
+        if time.monotonic() < self._next_s:
+            return
+        try:
+            if await self._commitments.committed() != self.desk.digest:
+                await self._commitments.commit(self.desk.manifest)
+                log.emit("claimed", model=self.desk.manifest.model, digest=self.desk.digest.hex())
+        except (ChainAway, CallFailed) as error:
+            log.emit("claim_waits", code=error.code, message=error.message)
+            self._next_s = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, _RETRY_MOST_S)
+        else:
+            self._next_s, self._pause_s = time.monotonic() + _CHECK_S, _RETRY_S
 
 
 class Caller(Protocol):
@@ -111,9 +175,9 @@ class Attester:
         data = await self._caller.document(endpoint, PATH, _CALL_S)
         return checked_claim(data, endpoint.hotkey, committed, self._is_known).claim.manifest
 
-    async def attest(self, endpoint: Endpoint, manifest: Manifest) -> None:
+    async def attest(self, endpoint: Endpoint, manifest: Manifest, life_s: float = LIFE_S) -> None:
         """Bring the miner an attestation of its claim. Raises `WireError`."""
-        signed = SignedAttestation.by(self._keypair, manifest, self._netuid)
+        signed = SignedAttestation.by(self._keypair, manifest, self._netuid, life_s)
         body = signed.model_dump_json().encode()
         await self._caller.call(endpoint, ATTEST_PATH, body, _CALL_S)
 
@@ -160,3 +224,11 @@ async def published(chain: Chain, netuid: int) -> dict[str, bytes]:
     rows = await chain.ask(lambda client: client.read("commitments", netuid=netuid))
     found = {row["hotkey"]: committed_digest(str(row["commitment"] or "")) for row in rows}
     return {hotkey: digest for hotkey, digest in found.items() if digest is not None}
+
+
+async def published_by(chain: Chain, netuid: int, hotkey: str) -> bytes | None:
+    """Return the digest that a hotkey committed. Raises ChainAway or CallFailed."""
+    found = await chain.ask(
+        lambda client: client.read("commitment", netuid=netuid, hotkey_ss58=hotkey)
+    )
+    return committed_digest(found.data) if found is not None else None

@@ -2,20 +2,24 @@
 
 The book is not stored: it is the fold of the samples (`book.replayed`), so a restart loses
 nothing and a reader can check every weight. Seeds of finished rounds are public knowledge.
+
+Old samples are dropped; what they led to is kept as the *base*, from which the fold of the others
+goes on. So a book, and weights that rest on samples still there, come out the same as before.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mycelia.neuron.book import Identity, Sample, Standing, Verdict, replayed
 from mycelia.primitives.errors import AppError
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE rounds (
     subnet TEXT NOT NULL, round INTEGER NOT NULL, seed BLOB NOT NULL, height INTEGER NOT NULL,
@@ -24,15 +28,28 @@ CREATE TABLE samples (
     id INTEGER PRIMARY KEY, subnet TEXT NOT NULL, round INTEGER NOT NULL,
     uid INTEGER NOT NULL, hotkey TEXT NOT NULL, registered_at INTEGER NOT NULL,
     verdict TEXT NOT NULL, score REAL NOT NULL, reason TEXT NOT NULL,
-    latency_ms REAL NOT NULL, first_byte_ms REAL NOT NULL, checks TEXT NOT NULL DEFAULT '{}');
+    latency_ms REAL NOT NULL, first_byte_ms REAL NOT NULL, checks TEXT NOT NULL DEFAULT '{}',
+    claim TEXT NOT NULL DEFAULT '');
 CREATE INDEX samples_by_subnet ON samples (subnet, id);
 CREATE TABLE weights (
     id INTEGER PRIMARY KEY, subnet TEXT NOT NULL, height INTEGER NOT NULL,
     last_sample INTEGER NOT NULL, weights TEXT NOT NULL);
 """
-
-
-_FROM_1 = "ALTER TABLE samples ADD COLUMN checks TEXT NOT NULL DEFAULT '{}';"
+_ADDED_IN_3 = """
+CREATE TABLE bases (
+    subnet TEXT NOT NULL, uid INTEGER NOT NULL, hotkey TEXT NOT NULL,
+    registered_at INTEGER NOT NULL, quality REAL NOT NULL, samples INTEGER NOT NULL,
+    failures INTEGER NOT NULL, latency_ms REAL NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (subnet, uid)) WITHOUT ROWID;
+CREATE TABLE claims (
+    subnet TEXT NOT NULL, hotkey TEXT NOT NULL, digest TEXT NOT NULL, about TEXT NOT NULL,
+    state TEXT NOT NULL, until_ms INTEGER NOT NULL, PRIMARY KEY (subnet, hotkey)) WITHOUT ROWID;
+"""
+_FROM_2 = "ALTER TABLE samples ADD COLUMN claim TEXT NOT NULL DEFAULT '';" + _ADDED_IN_3
+_FROM_1 = "ALTER TABLE samples ADD COLUMN checks TEXT NOT NULL DEFAULT '{}';" + _FROM_2
+_STEPS = {0: _SCHEMA + _ADDED_IN_3, 1: _FROM_1, 2: _FROM_2}
+"""What brings a file of each older format to this one; 0 is an empty file."""
+_PRUNED_AT_ONCE = 5_000
 
 
 class LedgerError(AppError):
@@ -49,6 +66,21 @@ class SetWeights:
     weights: Mapping[int, float]
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """What a miner claims to run, and whether this validator attests it."""
+
+    hotkey: str
+    digest: str
+    """Of the manifest, in hex."""
+    about: str
+    """The manifest in a few words; empty where it was not read."""
+    state: str
+    """`attested`, or the reason why not."""
+    until_ms: int = 0
+    """Until when the last attestation holds, Unix milliseconds."""
+
+
 class Ledger:
     """Opens or creates the file. One writer; readers may look on (WAL)."""
 
@@ -60,10 +92,8 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
-            elif version == 1:
-                self._db.executescript(f"BEGIN; {_FROM_1} PRAGMA user_version={_VERSION}; COMMIT;")
+            if step := _STEPS.get(version):
+                self._db.executescript(f"BEGIN; {step} PRAGMA user_version={_VERSION}; COMMIT;")
         except sqlite3.Error as error:
             raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
         if version > _VERSION:
@@ -90,7 +120,7 @@ class Ledger:
             self._db.execute("BEGIN")
             self._db.execute("INSERT INTO rounds VALUES (?,?,?,?)", (subnet, number, seed, height))
             self._db.executemany(
-                "INSERT INTO samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     (
                         subnet,
@@ -104,6 +134,7 @@ class Ledger:
                         sample.latency_ms,
                         sample.first_byte_ms,
                         json.dumps(dict(sample.checks)),
+                        sample.claim,
                     )
                     for sample in samples
                 ],
@@ -111,24 +142,21 @@ class Ledger:
 
     def samples(self, subnet: str, up_to: int | None = None) -> list[Sample]:
         """Samples in the order recorded, optionally up to and including an id."""
+        return list(self._samples(subnet, up_to))
+
+    def recent(self, subnet: str, most: int) -> list[Sample]:
+        """The newest samples, at most so many, in the order recorded."""
+        skipped = max(0, self._count(subnet) - most)
+        return list(self._samples(subnet, skipped=skipped))
+
+    def _samples(self, subnet: str, up_to: int | None = None, skipped: int = 0) -> Iterator[Sample]:
         rows = self._db.execute(
             "SELECT uid, hotkey, registered_at, round, verdict, score, reason, latency_ms,"
-            " first_byte_ms, checks FROM samples WHERE subnet = ? AND id <= ? ORDER BY id",
-            (subnet, up_to if up_to is not None else (1 << 62)),
+            " first_byte_ms, checks, claim FROM samples WHERE subnet = ? AND id <= ? ORDER BY id"
+            " LIMIT -1 OFFSET ?",
+            (subnet, up_to if up_to is not None else (1 << 62), skipped),
         )
-        return [
-            Sample(
-                Identity(uid, hotkey, born),
-                number,
-                Verdict(verdict),
-                score,
-                reason,
-                latency_ms,
-                first_byte_ms,
-                json.loads(checks),
-            )
-            for uid, hotkey, born, number, verdict, score, reason, latency_ms, first_byte_ms, checks in rows
-        ]
+        return map(_sample, rows)
 
     def subnets(self) -> list[str]:
         """Names of the subnets it has rounds of."""
@@ -136,7 +164,15 @@ class Ledger:
 
     def book(self, subnet: str) -> dict[int, Standing]:
         """The book of all samples so far."""
-        return replayed(self.samples(subnet))
+        return replayed(self._samples(subnet), self.base(subnet))
+
+    def base(self, subnet: str) -> dict[int, Standing]:
+        """What samples that were dropped led to; empty as long as all are there."""
+        rows = self._db.execute("SELECT * FROM bases WHERE subnet = ? ORDER BY uid", (subnet,))
+        return {
+            uid: Standing(Identity(uid, hotkey, born), *rest)
+            for _, uid, hotkey, born, *rest in rows
+        }
 
     def seed(self, subnet: str, number: int) -> bytes | None:
         """The seed of a finished round: from it anyone can make the same challenge."""
@@ -145,22 +181,62 @@ class Ledger:
         ).fetchone()
         return bytes(row[0]) if row else None
 
-    def prune(self, subnet: str, keep: int) -> None:
-        """Drop all but the newest `keep` samples, and the rounds and weights that rest on others.
+    def prune(self, subnet: str, keep: int, most: int = _PRUNED_AT_ONCE) -> int:
+        """Drop the oldest samples, `most` at a time, until `keep` are left; how many were dropped.
 
-        What is left is still exact about itself: a book is the fold of the samples there are.
+        The rounds they were made in, and weights that rest on less than is left, go with them.
         """
-        row = self._db.execute(
-            "SELECT id, round FROM samples WHERE subnet = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            (subnet, keep),
-        ).fetchone()
-        if row is None:
-            return
+        surplus = self._count(subnet) - keep
+        if surplus <= 0:
+            return 0
+        dropped = min(surplus, most)
+        query = "SELECT id, round FROM samples WHERE subnet = ? ORDER BY id LIMIT 1 OFFSET ?"
+        last, _ = self._db.execute(query, (subnet, dropped - 1)).fetchone()
+        left = self._db.execute(query, (subnet, dropped)).fetchone()
+        base = replayed(self._samples(subnet, last), self.base(subnet))
         with self._db:
             self._db.execute("BEGIN")
-            self._db.execute("DELETE FROM samples WHERE subnet = ? AND id <= ?", (subnet, row[0]))
-            self._db.execute("DELETE FROM rounds WHERE subnet = ? AND round < ?", (subnet, row[1]))
-            self._db.execute("DELETE FROM weights WHERE subnet = ?", (subnet,))
+            self._db.execute("DELETE FROM samples WHERE subnet = ? AND id <= ?", (subnet, last))
+            self._db.execute("DELETE FROM bases WHERE subnet = ?", (subnet,))
+            self._db.executemany(
+                "INSERT INTO bases VALUES (?,?,?,?,?,?,?,?,?)",
+                [(subnet, uid, *_fields(standing)) for uid, standing in base.items()],
+            )
+            if left is not None:
+                self._db.execute(
+                    "DELETE FROM rounds WHERE subnet = ? AND round < ?", (subnet, left[1])
+                )
+            self._db.execute(
+                "DELETE FROM weights WHERE subnet = ? AND last_sample < ?", (subnet, last)
+            )
+        return dropped
+
+    def _count(self, subnet: str) -> int:
+        row = self._db.execute("SELECT count(*) FROM samples WHERE subnet = ?", (subnet,))
+        return int(row.fetchone()[0])
+
+    def set_claim(self, subnet: str, claimed: Claimed) -> None:
+        """Note what became of a miner's claim, in place of what was noted before."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO claims VALUES (?,?,?,?,?,?)",
+            (
+                subnet,
+                claimed.hotkey,
+                claimed.digest,
+                claimed.about,
+                claimed.state,
+                claimed.until_ms,
+            ),
+        )
+
+    def claim(self, subnet: str, hotkey: str) -> Claimed | None:
+        """What was noted last about a miner's claim; None if it never showed one."""
+        row = self._db.execute(
+            "SELECT hotkey, digest, about, state, until_ms FROM claims"
+            " WHERE subnet = ? AND hotkey = ?",
+            (subnet, hotkey),
+        ).fetchone()
+        return Claimed(*row) if row else None
 
     def last_sample(self, subnet: str) -> int:
         """Id of the newest sample; 0 without any."""
@@ -184,3 +260,31 @@ class Ledger:
             SetWeights(height, last, {int(uid): weight for uid, weight in json.loads(text).items()})
             for height, last, text in rows
         ]
+
+
+def _sample(row: tuple[Any, ...]) -> Sample:
+    uid, hotkey, born, number, verdict, score, reason, latency_ms, first_ms, checks, claim = row
+    return Sample(
+        Identity(uid, hotkey, born),
+        number,
+        Verdict(verdict),
+        score,
+        reason,
+        latency_ms,
+        first_ms,
+        json.loads(checks),
+        claim,
+    )
+
+
+def _fields(standing: Standing) -> tuple[Any, ...]:
+    """A standing as it is kept in a base, but for the uid."""
+    return (
+        standing.miner.hotkey,
+        standing.miner.registered_at,
+        standing.quality,
+        standing.samples,
+        standing.failures,
+        standing.latency_ms,
+        standing.reason,
+    )

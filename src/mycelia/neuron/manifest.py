@@ -69,13 +69,13 @@ class Manifest(_Signed):
     version: int = Field(ge=0, le=2**31)
     """Of the subnet's messages."""
     model: Word
-    """The name under which it is offered."""
+    """Its name, as the catalogue or its author has it."""
     weights: Digest
     """Of the file of weights."""
     runtime: Word
     """Package and version, `xllamacpp==2026.10.11549`."""
     runtime_digest: Digest
-    """Of the wheel that was installed."""
+    """Of what the installed wheel brought, see `models.installed`."""
     quantisation: Word
     schedule: Word
     """The order of the arithmetic: threads and chunk sizes, as the subnet names them."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
+from mycelia.neuron.claims import Claim
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.monitor import Health, Metric, Monitor
 from mycelia.neuron.routes import Traffic, batch_size, routes
@@ -23,6 +24,8 @@ from mycelia.wire.server import WireServer
 REFRESH_S = 2.0
 """Between two looks at the chain; a new permit is honoured within this time."""
 _STATUS_S = 1.0
+_DESK_BYTES = 4 * 1024
+"""Room for an attestation, where a subnet's own requests are smaller."""
 
 
 class Stop(Protocol):
@@ -71,9 +74,11 @@ class MinerProcess:
         chain: ChainPort,
         config: MinerConfig,
         *,
+        claim: Claim | None = None,
         log: EventLog | None = None,
         status: StatusFile | None = None,
     ) -> None:
+        """With a `claim` it shows and commits what it runs, and its receipts name that."""
         self.traffic = Traffic()
         self.authority = AllowSet(config.gateways)
         self._subnet = subnet
@@ -82,12 +87,20 @@ class MinerProcess:
         self._hotkey = keypair.ss58_address
         self._log = log or EventLog(None, "miner")
         self._status = status or StatusFile(None)
-        self._server = WireServer(
-            keypair,
-            routes(subnet, miner, self.traffic),
-            self.authority,
-            wire_limits(subnet.limits, batch_size(miner)),
-        )
+        self._claim = claim
+        served = routes(subnet, miner, self.traffic)
+        limits = wire_limits(subnet.limits, batch_size(miner))
+        if claim is None:
+            self._server = WireServer(keypair, served, self.authority, limits)
+        else:
+            self._server = WireServer(
+                keypair,
+                {**served, **claim.desk.routes()},
+                self.authority,
+                replace(limits, body_bytes=max(limits.body_bytes, _DESK_BYTES)),
+                public=claim.desk.public(),
+            )
+            self._server.claim = claim.desk.digest
         self.port = 0
         self._monitor = Monitor(log.process if log else "miner", self._metrics, self._health)
         self._chain_state = "not seen yet"
@@ -117,7 +130,11 @@ class MinerProcess:
             try:
                 graph = await self._chain.metagraph(self._config.netuid)
                 self.authority.replace(self._allowed(graph))
-                await self._announce(graph.neuron(self._hotkey))
+                me = graph.neuron(self._hotkey)
+                await self._announce(me)
+                if self._claim is not None and me is not None:
+                    # One after the other: both are signed by the hotkey, in its order of nonces.
+                    await self._claim.publish(self._log)
                 trouble, self._chain_state = "", "followed"
             except (ChainAway, CallFailed) as error:
                 # Said once per kind of trouble: an absent node would fill the log.
@@ -146,6 +163,8 @@ class MinerProcess:
                 monitor_port=self._monitor.port,
                 requests=self.traffic.requests,
                 failed=self.traffic.failed,
+                claim=self._claim.desk.digest.hex() if self._claim else "",
+                attested=len(self._claim.desk.live()) if self._claim else 0,
             )
             await asyncio.sleep(_STATUS_S)
 

@@ -108,7 +108,12 @@ class Sampler:
         try:
             if not streamed:
                 outcome = await self._caller.call(endpoint, subnet.path(), body, deadline_s)
-                meta = Meta(outcome.total_ms, outcome.first_byte_ms, miner.hotkey)
+                meta = Meta(
+                    outcome.total_ms,
+                    outcome.first_byte_ms,
+                    miner.hotkey,
+                    _claim_of(outcome.receipt),
+                )
                 await self._kept(outcome.receipt)
                 return subnet.Answer.model_validate_json(outcome.body), meta
             started_s, first_s = time.monotonic(), 0.0
@@ -125,6 +130,7 @@ class Sampler:
                 (ended_s - started_s) * 1e3,
                 ((first_s or ended_s) - started_s) * 1e3,
                 miner.hotkey,
+                _claim_of(chunks.receipt),
             )
             await self._kept(chunks.receipt)
             return subnet.Answer.fold(pieces), meta
@@ -166,12 +172,17 @@ class Sampler:
             latency_ms=meta.latency_ms,
             first_byte_ms=meta.first_byte_ms,
             checks={name: float(value) for name, value in judged.checks.items()},
+            claim=meta.claim,
         )
 
 
 def challenge_rng(seed: bytes, hotkey: str) -> random.Random:
     """The randomness of one miner's challenge; who knows a round's seed can make it again."""
     return random.Random(seed + hotkey.encode())  # noqa: S311 - reproducible; the seed is secret
+
+
+def _claim_of(receipt: Receipt) -> str:
+    return receipt.claim.hex() if receipt.claim is not None else ""
 
 
 def _unscored(miner: Identity, number: int, verdict: Verdict, reason: str) -> Sample:

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from pydantic import BaseModel, ConfigDict
 
 from mycelia.neuron.book import Book, weigh
+from mycelia.neuron.declared import Declared, is_declared
 
 if TYPE_CHECKING:
     import random
 
     from mycelia.models import ModelStore
+    from mycelia.neuron.manifest import Manifest
     from mycelia.wire.contract import Deadline
 
 
@@ -117,6 +119,8 @@ class Meta:
     first_byte_ms: float
     hotkey: str
     """SS58 of the miner that signed the receipt."""
+    claim: str = ""
+    """Digest of the manifest under which it answered, in hex; empty without one."""
 
 
 # The kit hands each function its own subnet's message types, which a type checker cannot follow
@@ -141,6 +145,8 @@ class Role:
     subnet: type[Subnet]
     honest: bool
     batch: Batch | None = None
+    model: Declared | None = None
+    """What the miner says that it runs; see `Subnet.declared`."""
 
 
 _ROLE = "__mycelia_role__"
@@ -161,6 +167,14 @@ class Subnet:
     Piece: type[Delta] | None = None
     """The delta type, if the subnet streams."""
     limits: ClassVar[Limits] = Limits()
+    uid: int = 0
+    """Of the validator that judges by this instance; the kit says it before the first round.
+    Validators whose judges or samples need not be alike choose theirs by it."""
+    declared: ClassVar[Declared | None] = None
+    """The one model that this subnet pays for being: a name of the catalogue, or a card.
+    None if any will do."""
+    floor: ClassVar[float] = 0.5
+    """An answer that scores less than this is not one of the model that its miner claims."""
 
     def __init__(self, models: ModelStore) -> None:
         """Keep the store; load models here or on first use, never at import."""
@@ -180,6 +194,14 @@ class Subnet:
         Long computations belong in a thread: the validator serves other subnets meanwhile.
         """
         raise NotImplementedError
+
+    def knows(self, manifest: Manifest) -> bool:
+        """Whether the scores of a miner can show that it runs what its manifest says.
+
+        Unless overridden: the declared model under the declared conditions, where there is one;
+        else any. What builds of the runtime do alike is for the score to tolerate.
+        """
+        return self.declared is None or is_declared(self.declared, self.models, manifest)
 
     @classmethod
     def weigh(cls, book: Book) -> dict[int, float]:
@@ -206,22 +228,29 @@ class Subnet:
     @overload
     @classmethod
     def miner(
-        cls, *, batch: int | None = None, window_ms: float = 5.0
+        cls, *, batch: int | None = None, window_ms: float = 5.0, model: Declared | None = None
     ) -> Callable[[_MinerT], _MinerT]: ...
     @classmethod
     def miner(
-        cls, function: Any = None, *, batch: int | None = None, window_ms: float = 5.0
+        cls,
+        function: Any = None,
+        *,
+        batch: int | None = None,
+        window_ms: float = 5.0,
+        model: Declared | None = None,
     ) -> Any:
         """Mark a function as an honest miner of this subnet and check its shape at once.
 
         It takes an `Ask`, and a `Context` if it wants one, and either returns an `Answer`
         (coroutine) or yields `Piece`s (async generator). With `batch` it is a coroutine from a
         list of up to so many asks to the list of their answers; the first ask of a batch waits
-        `window_ms` for others. Raises TypeError on any other shape.
+        `window_ms` for others. `model` is what its manifest says that it runs: a name of the
+        catalogue, or the card of a model of one's own. Raises TypeError on any other shape.
         """
         if function is None:
             size = Batch(batch, window_ms) if batch else None
-            return lambda later: cls._marked(later, Role(cls, honest=True, batch=size))
+            role = Role(cls, honest=True, batch=size, model=model)
+            return lambda later: cls._marked(later, role)
         return cls._marked(function, Role(cls, honest=True))
 
     @classmethod
@@ -260,11 +289,8 @@ class Variant:
     make: Callable[[ModelStore], Miner]
     """Loads what the miner needs and returns its function. Called once per process."""
     about: str = ""
-    model: str | None = None
-    """Name in the catalogue of the model that it says it runs: `mycelia.models.cards.describe`.
-
-    None for a miner that claims none.
-    """
+    model: Declared | None = None
+    """What it says that it runs, if that is not what the subnet declares."""
 
 
 @dataclass(frozen=True)

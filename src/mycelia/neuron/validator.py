@@ -28,6 +28,7 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
+from mycelia.neuron.vouching import Voucher
 from mycelia.wire.receipt import Receipt
 
 _FOLLOW_S = 1.0
@@ -36,11 +37,15 @@ _PERMIT_KNOWN_S = 1.25 * REFRESH_S
 _NEW_PERMIT_S = 10 * REFRESH_S
 """How long other miners may take before a refusal counts against them."""
 _KEPT_SAMPLES = 500_000
-"""Per subnet, looked at when a validator starts; about a week of a small network."""
+"""Per subnet; about a week of a small network."""
+_PRUNE_ROUNDS = 10
+"""Between two looks at how many samples there are."""
 _LEDGER_MOST_S = 10.0
 """Longest pause between two tries to write to a ledger that takes nothing."""
 _SETTLED_SHARE = 0.5
 """Part of the rounds in which a miner with a known score takes part; newcomers are in each."""
+_EVIDENCE = 10_000
+"""Samples of a subnet that are read at the start, for what they say of claims."""
 _REST = 1.0
 """Pause after a round, in its durations: a slow machine samples less, and never all the time."""
 
@@ -70,6 +75,8 @@ class Seat:
     subnet: Subnet
     receipts: ReceiptBook | None = None
     """Where receipts of this subnet's samples are kept; seats may share one."""
+    voucher: Voucher | None = None
+    """Attests miners' claims; None attests none."""
     graph: Metagraph | None = None
     book: dict[int, Standing] = field(default_factory=dict)
     round: int = 0
@@ -136,13 +143,16 @@ class Validator:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._report())]
             for seat in self._seats:
-                self._ledger.prune(seat.subnet.name, _KEPT_SAMPLES)
                 seat.book.update(self._ledger.book(seat.subnet.name))
                 seat.round = self._ledger.next_round(seat.subnet.name) - 1
                 seat.weighed_round = 0
                 tasks.append(group.create_task(self._follow(seat)))
                 tasks.append(group.create_task(self._sample(seat)))
                 tasks.append(group.create_task(self._weigh(seat)))
+                if seat.voucher:
+                    seat.voucher.note(self._ledger.recent(seat.subnet.name, _EVIDENCE))
+                    targets = partial(seat.targets, self._hotkey)
+                    tasks.append(group.create_task(seat.voucher.run(targets)))
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -156,6 +166,8 @@ class Validator:
                 if before is not None and before.last_step < seat.graph.last_step:
                     await self._seal(seat, before.last_step)
                 me = seat.graph.neuron(self._hotkey)
+                if me is not None:
+                    seat.subnet.uid = me.uid
                 if me is None or not me.permit:
                     seat.permit_since_s = None
                 elif seat.permit_since_s is None:
@@ -209,7 +221,11 @@ class Validator:
         for sample in samples:
             record(seat.book, sample)
             self._verdicts[name, sample.verdict.value] += 1
+        if seat.voucher:
+            seat.voucher.note(samples)
         seat.round = plan.number
+        if plan.number % _PRUNE_ROUNDS == 0:
+            await self._kept(seat, lambda: self._ledger.prune(name, _KEPT_SAMPLES))
         self._log.emit(
             "round",
             subnet=name,
@@ -270,7 +286,7 @@ class Validator:
         except JournalError as error:
             self._log.emit("receipts_unsealed", subnet=name, epoch=epoch, code=error.code)
 
-    async def _kept(self, seat: Seat, write: Callable[[], None]) -> None:
+    async def _kept(self, seat: Seat, write: Callable[[], object]) -> None:
         """Write to the ledger, however long a full disk or a lock takes; the seat waits for it."""
         pause_s = self._config.retry_s
         while True:

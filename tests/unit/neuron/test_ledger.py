@@ -1,10 +1,11 @@
 import dataclasses
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from mycelia.neuron.book import Identity, Sample, Verdict, current, replayed, weigh
-from mycelia.neuron.ledger import Ledger, LedgerError, SetWeights
+from mycelia.neuron.ledger import Claimed, Ledger, LedgerError, SetWeights
 
 ALICE, BOB = Identity(1, "alice", 5), Identity(2, "bob", 6)
 SAMPLES = [
@@ -76,18 +77,88 @@ def test_newer_file_is_refused_with_a_remedy(path):
     assert refused.value.remedy
 
 
-def test_pruning_keeps_the_newest_samples_and_nothing_that_rests_on_others(path):
-    ledger = Ledger(path)
-    rounds = {n: [dataclasses.replace(sample, round=n) for sample in SAMPLES] for n in range(1, 6)}
-    for number, samples in rounds.items():
-        ledger.add_round("text", number, b"s%d" % number, number, samples)
-        ledger.add_weights("text", SetWeights(number, ledger.last_sample("text"), {1: 1.0}))
+def filled(path, rounds=5):
+    ledger, samples = Ledger(path), []
+    for number in range(1, rounds + 1):
+        made = [dataclasses.replace(sample, round=number) for sample in SAMPLES]
+        ledger.add_round("text", number, b"s%d" % number, number, made)
+        weights = weigh(ledger.book("text"))
+        ledger.add_weights("text", SetWeights(number, ledger.last_sample("text"), weights))
+        samples += made
+    return ledger, samples
+
+
+def test_pruning_keeps_the_newest_samples_and_what_rests_on_them(path):
+    ledger, samples = filled(path)
     ledger.add_round("vision", 1, b"v", 1, SAMPLES)
-    ledger.prune("text", keep=100)
-    assert len(ledger.samples("text")) == 10
-    ledger.prune("text", keep=4)
-    assert ledger.samples("text") == rounds[4] + rounds[5]
-    assert (ledger.seed("text", 2), ledger.seed("text", 5)) == (None, b"s5")
-    assert ledger.weights("text") == []
+    assert ledger.prune("text", keep=100) == 0
+    assert ledger.samples("text") == samples
+    assert ledger.prune("text", keep=4) == 6
+    assert ledger.samples("text") == samples[6:]
+    assert (ledger.seed("text", 3), ledger.seed("text", 4)) == (None, b"s4")
+    assert [taken.height for taken in ledger.weights("text")] == [3, 4, 5]
     assert ledger.next_round("text") == 6
     assert ledger.samples("vision") == SAMPLES
+
+
+def test_pruning_changes_no_book_and_no_weights(path):
+    ledger, samples = filled(path)
+    for keep in (7, 6, 3):
+        ledger.prune("text", keep)
+        assert ledger.book("text") == replayed(samples)
+    ledger.close()
+    again = Ledger(path)
+    base = again.base("text")
+    assert base == replayed(samples[:7])
+    for taken in again.weights("text"):
+        kept = again.samples("text", up_to=taken.last_sample)
+        assert weigh(replayed(kept, base)) == taken.weights
+    again.close()
+
+
+def test_pruning_takes_a_bounded_bite_at_a_time(path):
+    ledger, samples = filled(path)
+    assert [ledger.prune("text", keep=1, most=4) for _ in range(4)] == [4, 4, 1, 0]
+    assert ledger.samples("text") == samples[-1:]
+    assert ledger.prune("text", keep=0) == 1
+    assert ledger.book("text") == replayed(samples)
+    assert ledger.next_round("text") == 6
+
+
+def test_the_newest_samples_can_be_had_alone(path):
+    ledger, samples = filled(path)
+    assert ledger.recent("text", 3) == samples[-3:]
+    assert ledger.recent("text", 300) == samples
+
+
+def test_what_became_of_a_claim_is_remembered(path):
+    ledger = Ledger(path)
+    assert ledger.claim("text", "alice") is None
+    ledger.set_claim("text", Claimed("alice", "ab", "", "too_few_answers"))
+    said = Claimed("alice", "ab", "smollm2 (Q4_1) by xllamacpp==1", "attested", 12)
+    ledger.set_claim("text", said)
+    assert ledger.claim("text", "alice") == said
+    assert ledger.claim("vision", "alice") is None
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_older_format_is_brought_to_this_one(path, version):
+    with closing(sqlite3.connect(path)) as database:
+        checks = "" if version == 1 else ", checks TEXT NOT NULL DEFAULT '{}'"
+        database.executescript(f"""
+            CREATE TABLE rounds (subnet, round, seed, height, PRIMARY KEY (subnet, round));
+            CREATE TABLE samples (
+                id INTEGER PRIMARY KEY, subnet, round, uid, hotkey, registered_at, verdict, score,
+                reason, latency_ms, first_byte_ms{checks});
+            CREATE TABLE weights (id INTEGER PRIMARY KEY, subnet, height, last_sample, weights);
+            INSERT INTO samples (subnet, round, uid, hotkey, registered_at, verdict, score, reason,
+                latency_ms, first_byte_ms) VALUES
+                ('text', 1, 1, 'alice', 5, 'scored', 0.9, '', 12.5, 3.0),
+                ('text', 1, 2, 'bob', 6, 'failed', 0.0, 'timeout', 0.0, 0.0);
+            PRAGMA user_version = {version};
+        """)
+    for _ in range(2):
+        ledger = Ledger(path)
+        assert ledger.samples("text") == SAMPLES
+        assert (ledger.base("text"), ledger.claim("text", "alice")) == ({}, None)
+        ledger.close()
