@@ -5,6 +5,7 @@ What is shown goes through an `Outlet`, since standard output may be a file on t
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -49,6 +50,12 @@ class Room:
         self._tell = tell
         self._free_bytes = free_bytes or _free_bytes
         self._was_full = False
+
+    async def watch(self, every_s: float = 1.0) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(every_s)
 
     def look(self) -> None:
         """Look now. A disk that doesn't say is taken to have room."""

@@ -9,8 +9,8 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from rich.console import Console
@@ -121,7 +121,6 @@ class _Network:
     hopeless: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: str | None = None
     """What keeps it from looking at the chain just now, as said to the operator."""
-    has_final_tempo: bool = False
 
     async def run(self) -> int:
         folder = self.plan.folder
@@ -132,6 +131,7 @@ class _Network:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         work = asyncio.create_task(self._work())
+        room = asyncio.create_task(Room(folder.path, self._tell).watch())
         stopped = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(self.hopeless.wait())
         try:
@@ -143,9 +143,10 @@ class _Network:
                 return self._result(work)
             return 0 if self.plan.options.until_epochs is None else 130
         finally:
-            for task in (work, stopped, failed):
+            tasks = (work, room, stopped, failed)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(work, stopped, failed, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.chain.close()
             await self.supervisor.stop()
             self.log.emit("stopped")
@@ -190,14 +191,9 @@ class _Network:
         self._tell("waiting for the first paid epoch")
         names = {wallet.hotkey.ss58_address: name for name, wallet in self.wallets.items()}
         watch = Watch(self.plan, self.chain, self.supervisor, bootstrap.record.netuids, names)
-        room = Room(folder.path, self._tell)
         with self._shown() as show:
 
             async def look() -> Snapshot:
-                room.look()
-                if self.has_paid and not self.has_final_tempo:
-                    await bootstrap.set_tempo(options.tempo_blocks)
-                    self.has_final_tempo = True
                 snapshot = await watch.look()
                 show(snapshot)
                 return snapshot
@@ -210,9 +206,10 @@ class _Network:
             self._tell(view.curl_line(self.plan))
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2
-            while options.until_epochs is None or epochs <= options.until_epochs:
-                await self._until_paid(look, epochs, limit_s)
-                epochs += 1
+            async with _beside(self._settle_tempo(bootstrap)):
+                while options.until_epochs is None or epochs <= options.until_epochs:
+                    await self._until_paid(look, epochs, limit_s)
+                    epochs += 1
         self._tell(f"{options.until_epochs} paid epochs reached")
         return 0
 
@@ -222,6 +219,15 @@ class _Network:
         for name in VALIDATORS:
             await self.supervisor.start(programs.validator(self.plan, record, name))
         await self.supervisor.start(programs.gateway(self.plan, record))
+
+    async def _settle_tempo(self, bootstrap: Bootstrap) -> None:
+        """Go over to the wanted tempo, however often the node goes away meanwhile."""
+        while True:
+            try:
+                return await bootstrap.set_tempo(self.plan.options.tempo_blocks)
+            except (ChainAway, CallFailed) as error:
+                self.log.emit("tempo_unsettled", code=error.code, message=error.message)
+                await asyncio.sleep(_LOOK_S)
 
     async def _until_paid(
         self, look: Callable[[], Awaitable[Snapshot]], epochs: int, limit_s: float
@@ -267,6 +273,17 @@ class _Network:
     def _tell(self, message: str) -> None:
         self.log.emit("up", message=message)
         self.console.print(message, markup=False)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do something else meanwhile, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 class _Display:
