@@ -142,7 +142,7 @@ def test_ledger_of_a_newer_program_stops_the_network_with_its_reason(network):
         status, output = network.run(*QUICK, limit_s=60)
     finally:
         with sqlite3.connect(path) as database:
-            database.execute("PRAGMA user_version = 2")
+            database.execute("PRAGMA user_version = 3")
     assert status == 1
     assert "error[process_failed]: validator-1 ended:" in output
     assert "has format 99" in output
