@@ -22,7 +22,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ SCHEMES: dict[int, str] = {
 }
 SCHEME_CODES: dict[str, int] = {name: code for code, name in SCHEMES.items()}
 DEFAULT_SCHEME = "sr25519"
+_DEFAULT_SCHEME = DEFAULT_SCHEME.encode()
 
 _NANOSECONDS = 1_000_000_000
 _NONCE_DIGITS = 20
@@ -69,7 +70,7 @@ def is_signed_by(text: bytes, signature: bytes, hotkey: str, scheme: str) -> boo
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignedRequest:
     """Headers to send, and the request digest that the receipt must name."""
 
@@ -111,7 +112,7 @@ def sign_request(
     return SignedRequest(headers, hashlib.sha256(text).digest())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """What the headers of a request say about it, well-formed but not yet believed."""
 
@@ -138,8 +139,8 @@ def read_claim(headers: Mapping[bytes, bytes]) -> Claim:
     """
     if headers.get(b"x-bittensor-version") != b"1":
         raise _malformed("X-Bittensor-Version is missing or not 1")
-    sender = _text(headers, b"x-bittensor-hotkey")
-    nonce = _text(headers, b"x-bittensor-nonce")
+    sender = _value(headers, b"x-bittensor-hotkey").decode("latin-1")
+    nonce = _value(headers, b"x-bittensor-nonce")
     if not nonce.isdigit() or len(nonce) > _NONCE_DIGITS:
         raise _malformed("X-Bittensor-Nonce is not a decimal number of nanoseconds")
     receiver = headers.get(b"x-bittensor-receiver", b"").decode("latin-1")
@@ -148,7 +149,7 @@ def read_claim(headers: Mapping[bytes, bytes]) -> Claim:
         ticket = _unhexed(headers, b"x-session")
         mac = _unhexed(headers, b"x-session-mac")
         return Claim(sender, int(nonce), SESSION, mac, receiver, digest, ticket)
-    scheme = headers.get(b"x-bittensor-crypto", b"sr25519").decode("latin-1")
+    scheme = headers.get(b"x-bittensor-crypto", _DEFAULT_SCHEME).decode("latin-1")
     if scheme not in SCHEME_CODES:
         raise _malformed("X-Bittensor-Crypto is neither sr25519 nor ed25519")
     signature = _unhexed(headers, b"x-bittensor-signature")
@@ -204,16 +205,16 @@ def check_body(claim: Claim, body_digest: bytes) -> None:
         )
 
 
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+def _value(headers: Mapping[bytes, bytes], name: bytes) -> bytes:
     value = headers.get(name)
     if not value or len(value) > 256:
         raise _malformed(f"{name.decode().title()} is missing or too long")
-    return value.decode("latin-1")
+    return value
 
 
 def _unhexed(headers: Mapping[bytes, bytes], name: bytes) -> bytes:
     try:
-        return binascii.unhexlify(_text(headers, name).removeprefix("0x"))
+        return binascii.unhexlify(_value(headers, name).removeprefix(b"0x"))
     except ValueError:
         raise _malformed(f"{name.decode().title()} is not hexadecimal") from None
 
@@ -224,11 +225,11 @@ def _body_digest(headers: Mapping[bytes, bytes]) -> bytes | None:
     if field is None:
         return None
     for item in field.split(b","):
-        name, _, value = item.strip().partition(b"=")
-        if name.lower() != b"sha-256":
+        name, _, value = item.partition(b"=")
+        if name.strip().lower() != b"sha-256":
             continue
         try:
-            digest = b64decode(value.strip(b":"), validate=True)
+            digest = binascii.a2b_base64(value.strip().strip(b":"), strict_mode=True)
         except binascii.Error:
             raise _malformed("Content-Digest is not base64") from None
         if len(digest) != 32:

@@ -2,13 +2,18 @@
 
 The application is asked twice. `admit` is a plain function that sees the head of a request before
 any of its body and may refuse it: that costs no task and no buffer. What it admits gets its body
-collected within bounds, and then a task of its own, which is cancelled when the caller hangs up.
+collected within bounds, and then a task of its own, which is cancelled when the caller hangs up or
+the admission's time is over.
 
 Written on the bare parser, because a refusal and an echo here cost a third of what they do behind
 an ASGI server. Not HTTP/2, not TLS, no WebSocket: a proxy in front does those.
 
-Terms: *head* - request line and headers; *expiry* - the moment at which a silent connection is
-given up, looked at by the listener's clock and not by a timer of each request.
+What is made anew for every request is kept small: no timer, no callback, no value that is frozen
+(a frozen dataclass costs a call per field). After the signatures those were most of the price.
+
+Terms: *head* - request line and headers; *expiry* - the moment at which what a connection waits for
+is given up, looked at by the listener's clock and not by a timer of each request. All moments here
+are seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from time import monotonic
 from typing import Any, Protocol
 
 import httptools
@@ -63,8 +69,10 @@ class Admission:
     """Runs as a task of its own once the body is there. It must complete the reply."""
     body_bytes: int
     body_s: float
-    dropped: Callable[[], None] | None = None
-    """Called instead of `serve` when the body does not arrive as it should."""
+    until_s: float = math.inf
+    """When the task is cancelled as overdue, at the listener's next tick after that."""
+    received: Callable[[], None] | None = None
+    """Called when the body is there, or known never to be."""
 
 
 class Application(Protocol):
@@ -86,11 +94,10 @@ class Port:
     loop: asyncio.AbstractEventLoop
     strikes: Buckets
     """What addresses may spend on refusals."""
+    date: bytes
+    """As it stands in heads, renewed each second."""
     connections: set[Connection] = field(default_factory=set)
     by_peer: dict[str, int] = field(default_factory=dict)
-    date: bytes = b""
-    now_s: float = 0.0
-    """The loop's time at the last tick: exact enough for expiries."""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,12 +106,13 @@ class _Request:
     keep_alive: bool
     is_chunkable: bool
     """HTTP/1.0 knows no chunks: there the end of the connection is the end of an answer."""
+    is_head_long: bool
     admission: Admission | None = None
     parts: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
     is_complete: bool = False
     is_refused: bool = False
-    reply: Reply | None = None
+    is_overdue: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -121,6 +129,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._in_head = False
         self._head_bytes = 0
+        """Of an unfinished head, without what is being fed."""
+        self._fed_bytes = 0
         self._parsed: _Request | None = None
         """Whose body is being received."""
         self._current: _Request | None = None
@@ -151,7 +161,7 @@ class Connection(asyncio.Protocol):
                 )
             )
         else:
-            self.expires_s = port.loop.time() + self._limits.head_s
+            self.expires_s = monotonic() + self._limits.head_s
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         port = self._port
@@ -174,6 +184,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return
+        self._fed_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -192,7 +203,7 @@ class Connection(asyncio.Protocol):
             )
             return
         if self._in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += self._fed_bytes
             if self._head_bytes > self._limits.head_bytes:
                 self._give_up(self._head_too_large())
 
@@ -216,7 +227,7 @@ class Connection(asyncio.Protocol):
         self._in_head = True
         self._head_bytes = 0
         if self._current is None:
-            self.expires_s = self._port.loop.time() + self._limits.head_s
+            self.expires_s = monotonic() + self._limits.head_s
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -240,7 +251,12 @@ class Connection(asyncio.Protocol):
         )
         is_chunkable = self._parser.get_http_version() != "1.0"
         keep_alive = is_chunkable and self._parser.should_keep_alive()
-        request = self._parsed = _Request(head, keep_alive, is_chunkable)
+        # Most heads come alone and whole: then what was fed bounds them, and nothing is summed up.
+        limit = self._limits.head_bytes
+        is_long = self._head_bytes + self._fed_bytes > limit and (
+            sum(map(len, headers.values())) > limit
+        )
+        request = self._parsed = _Request(head, keep_alive, is_chunkable, is_long)
         if self._current is None:
             self._open(request)
         else:
@@ -274,11 +290,11 @@ class Connection(asyncio.Protocol):
         """Let the application judge the head; its turn has come."""
         self._current = request
         try:
-            if sum(map(len, request.head.headers.values())) > self._limits.head_bytes:
+            if request.is_head_long:
                 raise self._head_too_large()
             admission = self._port.application.admit(request.head)
             if (request.head.length_bytes or request.size_bytes) > admission.body_bytes:
-                _drop_admission(admission)
+                _received(admission)
                 raise too_large(admission.body_bytes)
         except Rejection as why:
             self._strike()
@@ -288,7 +304,7 @@ class Connection(asyncio.Protocol):
         if request.is_complete:
             self._serve(request, admission)
             return
-        self.expires_s = self._port.loop.time() + admission.body_s
+        self.expires_s = monotonic() + admission.body_s
         if b"expect" in request.head.headers:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -297,20 +313,17 @@ class Connection(asyncio.Protocol):
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         request.parts = []
         request.admission = None
-        request.reply = Reply(self, request)
-        self.expires_s = math.inf
-        request.task = self._port.loop.create_task(admission.serve(body, request.reply))
-        request.task.add_done_callback(self._served)
+        _received(admission)
+        self.expires_s = admission.until_s
+        request.task = self._port.loop.create_task(self._run(request, admission.serve, body))
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        """Close a connection whose reply was left unfinished: there is no other way to say so."""
-        request = self._current
-        if request is not None and request.task is task:
-            self._close()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._port.loop.call_exception_handler(
-                {"message": "a request ended in an exception", "exception": error, "task": task}
-            )
+    async def _run(self, request: _Request, serve: Serve, body: bytes) -> None:
+        try:
+            await serve(body, Reply(self, request))
+        finally:
+            # A reply that was left unfinished: there is no other way to say so.
+            if request is self._current:
+                self._close()
 
     def _refuse(self, request: _Request, why: Rejection) -> None:
         """Answer at once; what is left of the body is swallowed, if it is not too much."""
@@ -325,7 +338,7 @@ class Connection(asyncio.Protocol):
             request.keep_alive = False
         self._transport.write(self._encoded(why, keep_alive=request.keep_alive))
         # Closing at once would reset the connection and destroy the answer before it is read.
-        self.expires_s = self._port.loop.time() + _LINGER_S
+        self.expires_s = monotonic() + _LINGER_S
         if request.is_complete:
             self._finish(request)
 
@@ -344,14 +357,18 @@ class Connection(asyncio.Protocol):
         else:
             is_stuck = self._drained is not None
             wait_s = self._limits.body_s if is_stuck else self._limits.idle_s
-            self.expires_s = self._port.now_s + wait_s
+            self.expires_s = monotonic() + wait_s
 
     # the end of a connection
 
     def expire(self) -> None:
         """Give up waiting: called by the listener's clock after `expires_s`."""
         request = self._current
-        if self._is_closing or self._drained is not None:
+        if request is not None and request.task is not None and not request.is_overdue:
+            request.is_overdue = True
+            self.expires_s = monotonic() + self._limits.body_s
+            request.task.cancel()
+        elif self._is_closing or self._drained is not None:
             self._transport.abort()
         elif request is not None and request.admission is not None:
             limit_s = request.admission.body_s
@@ -394,16 +411,16 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         """Send what is written, as long as the caller takes it, and close."""
         self._is_closing = True
-        self.expires_s = self._port.loop.time() + self._limits.body_s
+        self.expires_s = monotonic() + self._limits.body_s
         self._transport.close()
 
     def _give_up(self, why: Rejection) -> None:
         if self._is_closing:
             return
         request = self._current
-        if request is None or request.reply is None:
+        if request is None or request.task is None:
             self._transport.write(self._encoded(why, keep_alive=False))
-        elif request.task is not None:
+        else:
             request.task.cancel()
         self._close()
 
@@ -467,6 +484,11 @@ class Reply:
         self._connection = connection
         self._request = request
 
+    @property
+    def is_overdue(self) -> bool:
+        """The admission's time is over: what is to be said now is that."""
+        return self._request.is_overdue
+
     def whole(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a complete answer."""
         self.status = status
@@ -513,9 +535,9 @@ def _drop(request: _Request) -> None:
     """Tell the application that an admitted request will not be served."""
     admission, request.admission = request.admission, None
     if admission is not None:
-        _drop_admission(admission)
+        _received(admission)
 
 
-def _drop_admission(admission: Admission) -> None:
-    if admission.dropped is not None:
-        admission.dropped()
+def _received(admission: Admission) -> None:
+    if admission.received is not None:
+        admission.received()

@@ -3,6 +3,9 @@
 Terms: *hotkey* - ss58 address that names a neuron; *authority* - the set of hotkeys a miner
 serves; *deadline* - moment on the monotonic clock of this process, carried between processes as
 the milliseconds that remain, so that clocks need not agree.
+
+Values of which each request needs a new one are not frozen: setting a field of a frozen one is a
+call. Nobody changes them all the same.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class Endpoint:
         return f"{self.hotkey[:8]} at {self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
     """A moment on this process's monotonic clock, in seconds."""
 
@@ -52,7 +55,7 @@ class Deadline:
         return max(0.0, self.at_s - time.monotonic())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inbound:
     """One authenticated request: `caller` has signed exactly this path and body."""
 

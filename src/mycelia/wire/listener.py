@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from email.utils import formatdate
+from functools import lru_cache
 
 from mycelia.primitives.errors import AppError
 from mycelia.wire.buckets import Buckets
@@ -17,6 +19,8 @@ from mycelia.wire.contract import WireLimits
 
 _GRACE_S = 1.0
 _BACKLOG = 512
+_TICK_S = 0.025
+"""How much later than due a connection is given up, or a handler cancelled, at most."""
 
 
 class Listener:
@@ -37,8 +41,8 @@ class Listener:
         listening = bound_socket(host, port, shared=shared, backlog=_BACKLOG)
         loop = asyncio.get_running_loop()
         strikes = Buckets(self._limits.strikes_per_s, self._limits.strikes)
-        here = self._port = Port(self._application, self._limits, loop, strikes)
-        _tick(here)
+        now = _date(int(time.time()))
+        here = self._port = Port(self._application, self._limits, loop, strikes, now)
         self._clock = asyncio.create_task(self._watch(here))
         self._server = await loop.create_server(
             lambda: Connection(here), sock=listening, backlog=_BACKLOG
@@ -62,19 +66,17 @@ class Listener:
         await asyncio.sleep(0)
 
     async def _watch(self, port: Port) -> None:
-        """Give up connections whose time has come. One timer for all of them."""
-        limits = self._limits
-        pause_s = min(0.5, limits.head_s / 4, limits.body_s / 4)
+        """Give up what has taken too long: bodies, handlers, callers. One timer for all of them."""
         while True:
-            await asyncio.sleep(pause_s)
-            _tick(port)
-            for connection in [c for c in port.connections if c.expires_s < port.now_s]:
+            await asyncio.sleep(_TICK_S)
+            now_s, port.date = time.monotonic(), _date(int(time.time()))
+            for connection in [c for c in port.connections if c.expires_s < now_s]:
                 connection.expire()
 
 
-def _tick(port: Port) -> None:
-    port.now_s = port.loop.time()
-    port.date = formatdate(usegmt=True).encode()
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 def bound_socket(host: str, port: int, *, shared: bool, backlog: int | None) -> socket.socket:

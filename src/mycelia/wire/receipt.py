@@ -24,7 +24,7 @@ PROTOCOL = "mycelia-receipt/1"
 _LONGEST = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Times:
     """When the miner began, had its first byte ready, and was done: Unix milliseconds."""
 
@@ -85,7 +85,7 @@ class Receipt:
         return cls(**{**fields, **digests})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """The part of a receipt that is known before there is a reply.
 
