@@ -59,7 +59,7 @@ def test_a_vector_depends_on_its_text_alone(model: Embedder) -> None:
 
 def test_other_kernels_give_nearly_the_same(store: ModelStore, model: Embedder) -> None:
     texts = ["the harbour at night", "an error that nobody could explain"]
-    plain = load_embedder(store, optimised=False).embed(texts).vectors
+    plain = load_embedder(store, optimised="none").embed(texts).vectors
     assert np.abs(plain - model.embed(texts).vectors).max() < 1e-5
 
 

@@ -83,15 +83,16 @@ def extract(_store: ModelStore, target: Path, progress: Progress) -> None:
     progress("copy digits", 1, 1)
 
 
-def distorted(images: NDArray[np.uint8], rng: np.random.Generator) -> Cells:
+def distorted(images: NDArray[np.uint8], rng: np.random.Generator, strength: float = 1.0) -> Cells:
     """Draw each 8 by 8 picture anew into a cell: turned, slanted, scaled, moved, on dirty paper.
 
     Pixels are read back from the picture by the inverse of a random affine map, interpolated
-    between the four nearest; then come contrast, a shade across the paper, and noise.
+    between the four nearest; then come contrast, a shade across the paper, and noise. `strength`
+    multiplies how far pictures are turned and slanted.
     """
     n = len(images)
-    angle = rng.normal(0.0, 0.13, n)
-    slant = rng.normal(0.0, 0.1, n)
+    angle = rng.normal(0.0, 0.13 * strength, n)
+    slant = rng.normal(0.0, 0.1 * strength, n)
     width, height = rng.uniform(1.5, 1.8, (2, n))
     shift = rng.uniform(-0.7, 0.7, (n, 2))
     cos, sin = np.cos(angle), np.sin(angle)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mycelia.models.catalog import MINILM, MINILM_VOCABULARY
-from mycelia.models.onnx import Graph
+from mycelia.models.onnx import Graph, Optimised
 from mycelia.models.store import ModelStore
 from mycelia.models.wordpiece import WordPiece
 
@@ -70,7 +70,7 @@ class Embedder:
         return vector
 
 
-def load_embedder(models: ModelStore, *, optimised: bool = True) -> Embedder:
+def load_embedder(models: ModelStore, *, optimised: Optimised = "all") -> Embedder:
     """Load the model that the catalogue declares."""
     graph = Graph(models.path(MINILM.name), optimised=optimised)
     return Embedder(graph, WordPiece(models.path(MINILM_VOCABULARY.name)))

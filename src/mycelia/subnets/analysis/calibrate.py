@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mycelia.models import ModelStore
 from mycelia.models.catalog import MINILM, MINILM_VOCABULARY
 from mycelia.models.embedding import CONTEXT, Embedded, Vectors, load_embedder
-from mycelia.subnets.analysis.judge import Judge
+from mycelia.subnets.analysis.judge import WAYS, Judge
 from mycelia.subnets.analysis.kernel import answered
 from mycelia.subnets.analysis.messages import Answer, Ask
 from mycelia.subnets.analysis.miners import MINERS
@@ -45,7 +45,7 @@ class Source:
 def sources(store: ModelStore) -> list[Source]:
     """All ways that are measured."""
     model = load_embedder(store)
-    plain = load_embedder(store, optimised=False)
+    plain = load_embedder(store, optimised="none")
 
     def altered(change: Callable[[Vectors], Vectors]) -> Way:
         async def answer(ask: Ask) -> Answer:
@@ -119,13 +119,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--answers", type=int, default=1_000, help="from the declared model")
     parser.add_argument("--others", type=int, default=200, help="from each other source")
     parser.add_argument("--seed", type=int, default=1, help="of the asks")
+    parser.add_argument(
+        "--judge", choices=WAYS, default=WAYS[0], help="how the judge's graph is optimised"
+    )
     options = parser.parse_args(arguments)
     store = ModelStore()
     for name in (MINILM.name, MINILM_VOCABULARY.name):
         store.ensure(name)
     rng = random.Random(options.seed)  # noqa: S311 -- repeatable texts, no secret
     asks = [challenge_ask(rng) for _ in range(max(options.answers, options.others))]
-    judge, kept = Judge(load_embedder(store)), True
+    judge, kept = Judge(load_embedder(store, optimised=options.judge)), True
     scores: dict[str, list[float]] = {}
     sys.stdout.write("strain: least, median, greatest; above 1 an answer is refused\n")
     for source in sources(store):

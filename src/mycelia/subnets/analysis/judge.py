@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mycelia.models.embedding import Embedded, Embedder
+from mycelia.models.onnx import Optimised
 from mycelia.subnets.analysis.kernel import (
     TOLERANCE,
     deviation,
@@ -12,6 +13,10 @@ from mycelia.subnets.analysis.kernel import (
     similarity_deviation,
 )
 from mycelia.subnets.analysis.messages import Answer, Ask, unpacked
+
+WAYS: tuple[Optimised, ...] = ("all", "basic", "none")
+"""How far validators have the runtime rearrange the model; each has the way of its uid, modulo
+their number. No arrangement of one runtime decides alone what a right answer is."""
 
 
 class Judge:

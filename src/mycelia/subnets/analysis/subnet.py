@@ -12,10 +12,11 @@ import random
 from typing import Any, ClassVar
 
 from mycelia.models import ModelStore
+from mycelia.models.catalog import MINILM
 from mycelia.models.embedding import load_embedder
 from mycelia.models.worker import Worker
-from mycelia.neuron import Challenge, Limits, Meta, Subnet
-from mycelia.subnets.analysis.judge import Judge
+from mycelia.neuron import Challenge, Declared, Limits, Meta, Subnet
+from mycelia.subnets.analysis.judge import WAYS, Judge
 from mycelia.subnets.analysis.messages import Answer, Ask, Class
 from mycelia.subnets.analysis.texts import labelled, request
 
@@ -32,6 +33,7 @@ class Analysis(Subnet):
     Ask = Ask
     Answer = Answer
     limits: ClassVar[Limits] = Limits(deadline_s=20.0, first_byte_s=20.0, body_bytes=512 * 1024)
+    declared: ClassVar[Declared | None] = MINILM.name
 
     def __init__(self, models: ModelStore) -> None:
         super().__init__(models)
@@ -51,7 +53,8 @@ class Analysis(Subnet):
     def _loaded(self) -> Judge:
         """Load the judge on first use, on the worker's thread: a launcher never needs it."""
         if self._judge is None:
-            self._judge = Judge(load_embedder(self.models))
+            way = WAYS[self.uid % len(WAYS)]
+            self._judge = Judge(load_embedder(self.models, optimised=way))
         return self._judge
 
 

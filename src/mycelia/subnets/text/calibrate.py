@@ -30,6 +30,7 @@ from mycelia.models import ModelStore
 from mycelia.models.catalog import SMOLLM2, SMOLLM2_Q4_0
 from mycelia.models.llama import LlamaModel, Schedule
 from mycelia.subnets.figures import error_bound, part_time, shares
+from mycelia.subnets.text.judge import WAYS
 from mycelia.subnets.text.messages import Ask
 from mycelia.subnets.text.subnet import challenge_ask
 from mycelia.subnets.text.verification import follows, strain
@@ -183,11 +184,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the asks")
     parser.add_argument("--record", type=Path, help="keep judgements here and go on from there")
     parser.add_argument("--recorded", type=Path, help="judge the answers of this record again")
+    parser.add_argument("--judge", type=int, choices=range(len(WAYS)), default=0, help="its way")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds to spend")
     options = parser.parse_args(arguments)
     ends_at = time.monotonic() + options.budget
     if options.recorded:
-        results = list(_again(load(options.recorded), options.seed, ends_at))
+        results = list(_again(options, load(options.recorded), ends_at))
     else:
         known = load(options.record) if options.record else []
         results = known + list(_fresh(options, known, ends_at))
@@ -224,11 +226,11 @@ def _fresh(options: argparse.Namespace, known: Sequence[Trial], ends_at: float) 
                 return
 
 
-def _again(trials: Sequence[Trial], seed: int, ends_at: float) -> Iterator[Trial]:
+def _again(options: argparse.Namespace, trials: Sequence[Trial], ends_at: float) -> Iterator[Trial]:
     """Judge recorded answers. Their asks follow from the seed, so the record holds none."""
-    judge = LlamaModel.load(ModelStore().ensure(SMOLLM2.name))
+    judge = LlamaModel.load(ModelStore().ensure(SMOLLM2.name), WAYS[options.judge])
     count = max((trial.ask for trial in trials), default=-1) + 1
-    asked = {source.name: (source, asks(count, seed, source.tokens)) for source in SOURCES}
+    asked = {source.name: (source, asks(count, options.seed, source.tokens)) for source in SOURCES}
     for trial in trials:
         if time.monotonic() > ends_at:
             return

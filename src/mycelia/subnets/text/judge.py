@@ -9,15 +9,20 @@ from mycelia.models.llama import LlamaModel, Schedule
 from mycelia.subnets.text.messages import Answer, Ask
 from mycelia.subnets.text.verification import follows
 
+WAYS = (Schedule(), Schedule(flash_attention=False), Schedule(chunk=64))
+"""How validators evaluate the model: as miners are declared to, by another attention kernel, or in
+greater chunks. Each has the way of its uid, modulo their number: what is wrong with one kernel is
+not wrong with all, and a miner that played on one's rounding would play on one validator only."""
+
 _REMEMBERED = 64  # judgements; miners that did the same work get the same one
 
 
 class Judge:
     """Tells genuine answers from others. Blocking; one caller at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schedule: Schedule) -> None:
         """Load the declared model from a verified file."""
-        self._model = LlamaModel.load(path, Schedule())
+        self._model = LlamaModel.load(path, schedule)
         self._verdicts: OrderedDict[tuple[Ask, Answer], bool] = OrderedDict()
 
     def accepts(self, ask: Ask, answer: Answer) -> bool:

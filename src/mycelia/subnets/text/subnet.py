@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from mycelia.models import ModelStore
 from mycelia.models.catalog import SMOLLM2
 from mycelia.models.worker import Worker
-from mycelia.neuron import Challenge, Limits, Meta, Subnet
-from mycelia.subnets.text.judge import Judge
+from mycelia.neuron import Challenge, Declared, Limits, Meta, Subnet
+from mycelia.subnets.text.judge import WAYS, Judge
 from mycelia.subnets.text.messages import Answer, Ask, Message, Piece
 from mycelia.subnets.text.prompts import conversation
 
@@ -38,6 +38,7 @@ class Text(Subnet):
     limits: ClassVar[Limits] = Limits(
         deadline_s=45.0, first_byte_s=20.0, body_bytes=256 * 1024, inflight=8
     )
+    declared: ClassVar[Declared | None] = SMOLLM2.name
 
     def __init__(self, models: ModelStore) -> None:
         super().__init__(models)
@@ -56,7 +57,8 @@ class Text(Subnet):
     def _loaded(self) -> Judge:
         """Load the judge on first use, on the worker's thread: a launcher never needs it."""
         if self._judge is None:
-            self._judge = Judge(self.models.path(SMOLLM2.name))
+            way = WAYS[self.uid % len(WAYS)]
+            self._judge = Judge(self.models.path(SMOLLM2.name), way)
         return self._judge
 
 

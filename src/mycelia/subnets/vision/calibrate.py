@@ -2,8 +2,9 @@
 
 Eight honest recognisers of graded quality are trained: larger and smaller networks, linear ones,
 mean pictures, on more and fewer pictures. Their true quality is the share of digits that they read
-right on many sheets which no validator draws. Then three validators each draw sheets of their own,
-score the recognisers as they score miners, and weigh them; the table shows quality beside pay.
+right on many sheets which no validator draws. Then three validators each draw sheets by a hand
+of their own, score the recognisers as they score miners, and weigh them; the table shows quality
+beside pay.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,9 @@ from mycelia.models.digits import (
 )
 from mycelia.models.onnx import Graph
 from mycelia.subnets.figures import rank_correlation, shares
-from mycelia.subnets.vision.sheet import cells, compose
+from mycelia.subnets.vision.sheet import HANDS, Hand, cells, compose
 from mycelia.subnets.vision.subnet import merit
 
-VALIDATORS = 3
 LEAST_CORRELATION = 0.9
 
 Train = Callable[[Cells, Labels], Layers]
@@ -65,9 +65,11 @@ def trained(store: ModelStore) -> dict[str, Graph]:
     return graphs
 
 
-def drawn(digits: Digits, rng: random.Random, count: int) -> list[tuple[Cells, tuple[int, ...]]]:
-    """Sheets as validators draw them: cut into cells, and what they show."""
-    sheets = [compose(digits, rng.randbytes(16)) for _ in range(count)]
+def drawn(
+    digits: Digits, rng: random.Random, count: int, hands: Sequence[Hand]
+) -> list[tuple[Cells, tuple[int, ...]]]:
+    """Sheets as validators draw them, by each hand in turn: cut into cells, and what they show."""
+    sheets = [compose(digits, rng.randbytes(16), hands[i % len(hands)]) for i in range(count)]
     return [(cells(sheet.pixels), sheet.labels) for sheet in sheets]
 
 
@@ -86,15 +88,15 @@ def main(arguments: list[str] | None = None) -> int:
     store = ModelStore()
     store.ensure(DIGITS.name)
     graphs, digits = trained(store), Digits.load(store, held_out=True)
-    exam = drawn(digits, random.Random(f"{options.seed} truth"), options.truth)  # noqa: S311
+    exam = drawn(digits, random.Random(f"{options.seed} truth"), options.truth, HANDS)  # noqa: S311
     quality = {
         name: float(np.mean([np.mean(read(graph, rows) == labels) for rows, labels in exam]))
         for name, graph in graphs.items()
     }
     pay, kept = dict.fromkeys(graphs, 0.0), True
-    for number in range(1, VALIDATORS + 1):
+    for number, hand in enumerate(HANDS, start=1):
         rng = random.Random(f"{options.seed} validator {number}")  # noqa: S311 -- repeatable
-        asked = drawn(digits, rng, options.sheets)
+        asked = drawn(digits, rng, options.sheets, [hand])
         scores = {
             name: [merit(read(graph, rows).tolist(), labels) for rows, labels in asked]
             for name, graph in graphs.items()
@@ -103,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = rank_correlation(list(quality.values()), list(earned.values()))
         kept &= found >= LEAST_CORRELATION
         sys.stdout.write(f"validator {number}: rank correlation of quality and pay {found:.3f}\n")
-        pay = {name: pay[name] + share / VALIDATORS for name, share in earned.items()}
+        pay = {name: pay[name] + share / len(HANDS) for name, share in earned.items()}
     found = rank_correlation(list(quality.values()), list(pay.values()))
     sys.stdout.write(f"all validators: rank correlation of quality and pay {found:.3f}\n")
     for name in sorted(graphs, key=quality.__getitem__, reverse=True):

@@ -6,7 +6,6 @@ sheet again; who doesn't cannot find its digits in the public data, because none
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from mycelia.models.digits import CELL, Cells, Digits, distorted
 
-SIDE = 8
-"""Cells per row, and per column, of the sheets that validators make."""
+SHAPES = ((8, 8), (4, 16), (16, 4), (2, 32), (32, 2))
+"""Rows and columns that validators' sheets have; 64 cells each, so that all weigh alike."""
 
 _PGM = re.compile(rb"P5\s+(\d{1,4})\s+(\d{1,4})\s+255\s")
 
@@ -29,15 +28,39 @@ class Sheet:
     labels: tuple[int, ...]
 
 
-def compose(digits: Digits, seed: bytes, side: int = SIDE) -> Sheet:
+@dataclass(frozen=True)
+class Hand:
+    """In which way one validator draws: from which pictures, and how wildly.
+
+    Validators with hands of their own have no picture in common. A recogniser that is only good at
+    what one of them shows is not what the others see, and consensus pays it little.
+    """
+
+    third: int
+    """Which third of the pictures."""
+    strength: float
+    """Of the distortion, see `digits.distorted`."""
+
+    def own(self, digits: Digits) -> Digits:
+        """Pictures that this hand draws."""
+        return Digits(digits.images[self.third :: 3], digits.labels[self.third :: 3])
+
+
+HANDS = (Hand(0, 1.0), Hand(1, 0.85), Hand(2, 1.15))
+"""A validator has the one of its uid, modulo their number."""
+
+
+def compose(digits: Digits, seed: bytes, hand: Hand) -> Sheet:
     """Make the sheet of a seed: random pictures, each distorted in its own way."""
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
-    chosen = rng.integers(0, len(digits.labels), side * side)
-    cells = distorted(digits.images[chosen], rng)
+    pool = hand.own(digits)
+    down, right = SHAPES[rng.integers(len(SHAPES))]
+    chosen = rng.integers(0, len(pool.labels), down * right)
+    cells = distorted(pool.images[chosen], rng, hand.strength)
     grey = np.round(255.0 * (1.0 - cells)).astype(np.uint8)
-    rows = grey.reshape(side, side, CELL, CELL).transpose(0, 2, 1, 3)
-    labels = tuple(int(label) for label in digits.labels[chosen])
-    return Sheet(rows.reshape(side * CELL, side * CELL), labels)
+    rows = grey.reshape(down, right, CELL, CELL).transpose(0, 2, 1, 3)
+    labels = tuple(int(label) for label in pool.labels[chosen])
+    return Sheet(rows.reshape(down * CELL, right * CELL), labels)
 
 
 def cells(pixels: NDArray[np.uint8]) -> Cells:
@@ -64,8 +87,3 @@ def decode_pgm(raw: bytes) -> NDArray[np.uint8]:
     if len(raw) - header.end() != width * height:
         raise ValueError("the picture's size is not what its header says")
     return np.frombuffer(raw, dtype=np.uint8, offset=header.end()).reshape(height, width)
-
-
-def commitment(seed: bytes) -> str:
-    """What a validator says of a seed beforehand, so that it cannot name another one later."""
-    return hashlib.blake2b(seed, digest_size=16, person=b"mycelia.sheet").hexdigest()

@@ -2,8 +2,10 @@
 
 Terms: *sheet* - a picture of digits in cells of 16 by 16 pixels, see `sheet.py`.
 
-Each challenge is a new sheet from a fresh seed; the ask carries a commitment to the seed, and a
-later ask reveals it, so miners can check that they were judged by what was really drawn.
+Each challenge is a new sheet from a fresh seed, drawn by the validator's own hand. An ask is a
+picture and nothing else, like anybody's: what would let miners check the judgement must not tell
+them that they are being judged. It is also not needed there. A picture binds the validator to what
+it drew, and the seed of a round, which stays in its ledger, makes the round's pictures again.
 """
 
 from __future__ import annotations
@@ -11,19 +13,15 @@ from __future__ import annotations
 import base64
 import binascii
 import random
-import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mycelia.models import ModelStore
 from mycelia.models.digits import Digits
 from mycelia.neuron import Challenge, Limits, Meta, Reply, Request, Subnet
-from mycelia.subnets.vision.sheet import Sheet, commitment, compose, decode_pgm, encode_pgm
+from mycelia.subnets.vision.sheet import HANDS, Sheet, compose, decode_pgm, encode_pgm
 
 FLOOR = 0.25
 """Share of right cells that is worth nothing. Guessing gets a tenth right, and seldom more than
@@ -35,10 +33,6 @@ class Ask(Request):
 
     image: str = Field(max_length=60_000)
     """A binary PGM file in base64; sides are multiples of 16 pixels, at most 64 cells."""
-    commitment: str | None = None
-    """Hash of the seed of a validator's sheet; users leave it out."""
-    revealed: str | None = None
-    """Seed, in hex, of an earlier sheet of the same validator."""
 
     @field_validator("image")
     @classmethod
@@ -64,20 +58,6 @@ def _unpacked(text: str) -> bytes:
         raise ValueError("the image is not base64") from cause
 
 
-@dataclass
-class _Disclosure:
-    """Seeds that were used, until they are old enough to be told."""
-
-    seeds: deque[tuple[float, bytes]] = field(default_factory=deque)
-
-    def due(self, now_s: float, age_s: float) -> str | None:
-        """Newest seed of at least this age, in hex; older ones are dropped."""
-        due = None
-        while self.seeds and now_s - self.seeds[0][0] >= age_s:
-            due = self.seeds.popleft()[1].hex()
-        return due
-
-
 class Vision(Subnet):
     """Pays miners for the share of digits they read correctly."""
 
@@ -87,23 +67,14 @@ class Vision(Subnet):
     Answer = Answer
     limits: ClassVar[Limits] = Limits(deadline_s=10.0, first_byte_s=10.0, body_bytes=64 * 1024)
 
-    def __init__(self, models: ModelStore) -> None:
-        super().__init__(models)
-        self._used = _Disclosure()
-
     @cached_property
     def _digits(self) -> Digits:
         return Digits.load(self.models, held_out=True)
 
     async def challenge(self, rng: random.Random) -> Challenge:
-        """Draw a sheet; reveal the seed of one that nobody can still be working on."""
-        seed = rng.randbytes(16)
-        now_s = time.monotonic()
-        revealed = self._used.due(now_s, age_s=2 * self.limits.deadline_s)
-        self._used.seeds.append((now_s, seed))
-        sheet = compose(self._digits, seed)
-        ask = Ask(image=packed(sheet), commitment=commitment(seed), revealed=revealed)
-        return Challenge(ask, truth=sheet.labels)
+        """Draw a sheet."""
+        sheet = compose(self._digits, rng.randbytes(16), HANDS[self.uid % len(HANDS)])
+        return Challenge(Ask(image=packed(sheet)), truth=sheet.labels)
 
     async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
         """Share of cells read correctly above `FLOOR`, stretched to 0..1."""

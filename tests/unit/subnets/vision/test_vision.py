@@ -11,9 +11,8 @@ from mycelia.models import ModelStore
 from mycelia.models.digits import Digits
 from mycelia.neuron import Meta
 from mycelia.subnets.vision import Answer, Ask, Vision
-from mycelia.subnets.vision import subnet as vision_subnet
 from mycelia.subnets.vision.miners import lookup
-from mycelia.subnets.vision.sheet import Sheet, commitment, compose
+from mycelia.subnets.vision.sheet import Sheet
 from mycelia.subnets.vision.subnet import merit, packed
 
 META = Meta(latency_ms=1.0, first_byte_ms=1.0, hotkey="5x")
@@ -26,32 +25,33 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     return store
 
 
-async def test_a_challenge_is_the_sheet_of_its_committed_seed(store: ModelStore) -> None:
+async def test_the_randomness_of_a_round_makes_its_challenges_again(store: ModelStore) -> None:
     vision = Vision(store)
     challenge = await vision.challenge(random.Random(4))
     again = await Vision(store).challenge(random.Random(4))
-    assert challenge.ask == again.ask
+    assert challenge == again
     assert len(challenge.truth) == 64
-    assert challenge.ask.revealed is None
     other = await vision.challenge(random.Random(5))
     assert other.ask.image != challenge.ask.image
 
 
-async def test_a_seed_is_revealed_once_nobody_can_use_it(
-    store: ModelStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_s = 100.0
-    monkeypatch.setattr(vision_subnet.time, "monotonic", lambda: now_s)
+async def test_each_validator_draws_by_its_own_hand(store: ModelStore) -> None:
+    asks = []
+    for uid in range(4):
+        vision = Vision(store)
+        vision.uid = uid
+        asks.append((await vision.challenge(random.Random(4))).ask)
+    assert asks[0] == asks[3]
+    assert len(set(asks)) == 3
+
+
+async def test_a_challenge_looks_like_anybodys_picture(store: ModelStore) -> None:
+    """Miners see nothing beside the picture: nothing marks it as a validator's, then or later."""
     vision = Vision(store)
-    first = await vision.challenge(random.Random(1))
-    now_s += 1.5 * vision.limits.deadline_s
-    assert (await vision.challenge(random.Random(2))).ask.revealed is None
-    now_s += 0.5 * vision.limits.deadline_s
-    seed = bytes.fromhex((await vision.challenge(random.Random(3))).ask.revealed)
-    assert commitment(seed) == first.ask.commitment
-    remade = compose(Digits.load(store, held_out=True), seed)
-    assert packed(remade) == first.ask.image
-    assert remade.labels == first.truth
+    for seed in range(5):
+        ask = (await vision.challenge(random.Random(seed))).ask
+        assert ask.model_dump().keys() == {"image"}
+        assert ask == Ask(image=packed(Sheet(ask.picture(), ())))
 
 
 @pytest.mark.parametrize(
