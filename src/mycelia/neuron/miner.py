@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mycelia.monitor import Health, Metric, Monitor
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.claims import Claim
 from mycelia.neuron.events import EventLog, StatusFile
-from mycelia.neuron.monitor import Health, Metric, Monitor
 from mycelia.neuron.routes import Traffic, batch_size, routes
 from mycelia.neuron.subnet import Limits, Miner, Subnet
 from mycelia.wire.contract import AllowSet, Signer, WireLimits

@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from mycelia.monitor import Health, Metric, Monitor
 from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, current, record
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
 from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
-from mycelia.neuron.monitor import Health, Metric, Monitor
 from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
-from mycelia.neuron.vouching import Voucher
+from mycelia.neuron.vouching import LEAST_ANSWERS, Voucher
 from mycelia.wire.receipt import Receipt
 
 _FOLLOW_S = 1.0
@@ -44,6 +44,8 @@ _LEDGER_MOST_S = 10.0
 """Longest pause between two tries to write to a ledger that takes nothing."""
 _SETTLED_SHARE = 0.5
 """Part of the rounds in which a miner with a known score takes part; newcomers are in each."""
+_HURRY = 0.2
+"""Part of the usual time between rounds, while there are miners of whom next to nothing is known."""
 _EVIDENCE = 10_000
 """Samples of a subnet that are read at the start, for what they say of claims."""
 _REST = 1.0
@@ -108,6 +110,12 @@ def chosen(targets: Sequence[Neuron], book: Book) -> list[Neuron]:
 
     wanted = [m for m in targets if is_new(m) or _CHANCE.random() < _SETTLED_SHARE]
     return wanted or [_CHANCE.choice(targets)]
+
+
+def has_unseen(targets: Sequence[Neuron], book: Book) -> bool:
+    """Whether any miner has fewer samples than a word for it takes."""
+    known = {held.miner for held in book.values() if held.samples >= LEAST_ANSWERS}
+    return any(miner.identity not in known for miner in targets)
 
 
 class Validator:
@@ -194,6 +202,8 @@ class Validator:
                 took_s = time.monotonic() - started_s
                 # At no beat that a miner could tell from the traffic of consumers.
                 wanted_s = self._config.round_s * _CHANCE.uniform(0.5, 1.5)
+                if has_unseen(seat.targets(self._hotkey), seat.book):
+                    wanted_s *= _HURRY
                 await asyncio.sleep(max(_REST * took_s, wanted_s - took_s))
             else:
                 await asyncio.sleep(_FOLLOW_S / 4)

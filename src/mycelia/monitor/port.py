@@ -1,8 +1,4 @@
-"""What a process shows to whoever watches over it: `/metrics` for Prometheus, and `/health`.
-
-It listens on loopback only and answers nothing else; nothing secret is shown. Health is 200 with
-what the process does, or 503 with what keeps it from its work.
-"""
+"""The small port of a process."""
 
 from __future__ import annotations
 
@@ -15,41 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mycelia.monitor.metric import Metric, text_of
 from mycelia.primitives.errors import AppError
 
 _HOST = "127.0.0.1"
 _HEAD_S = 5.0
 _HEAD_BYTES = 8 * 1024
-_KINDS = {True: "counter", False: "gauge"}
-
-Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One measure with its values by labels. Names of counters end in `_total`."""
-
-    name: str
-    about: str
-    values: Mapping[Labels, float]
-
-    @classmethod
-    def one(cls, name: str, about: str, value: float) -> Metric:
-        """A measure without labels."""
-        return cls(name, about, {(): value})
-
-    @classmethod
-    def by(cls, label: str, name: str, about: str, values: Mapping[str, float]) -> Metric:
-        """A measure with one label."""
-        return cls(name, about, {((label, key),): value for key, value in values.items()})
-
-    def lines(self) -> Iterable[str]:
-        """Prometheus' text form."""
-        yield f"# HELP {self.name} {self.about}"
-        yield f"# TYPE {self.name} {_KINDS[self.name.endswith('_total')]}"
-        for labels, value in self.values.items():
-            inner = ",".join(f"{name}={json.dumps(text)}" for name, text in labels)
-            yield f"{self.name}{'{' + inner + '}' if inner else ''} {value:.10g}"
 
 
 @dataclass(frozen=True)
@@ -108,8 +75,7 @@ class Monitor:
         if method != b"GET":
             return _http(405, "text/plain", "Only GET is served here.\n")
         if path == "/metrics":
-            metrics = [*self._own(), *self.metrics()]
-            text = "".join(f"{line}\n" for metric in metrics for line in metric.lines())
+            text = text_of([*self._own(), *self.metrics()])
             return _http(200, "text/plain; version=0.0.4", text)
         if path == "/health":
             health = self.health()

@@ -5,7 +5,7 @@ import json
 import aiohttp
 import pytest
 
-from mycelia.neuron.monitor import Health, Metric, Monitor
+from mycelia.monitor import Health, Metric, Monitor
 from mycelia.primitives.errors import AppError
 
 
