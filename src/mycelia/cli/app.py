@@ -212,18 +212,18 @@ def score(
     ] = None,
 ) -> None:
     """Say what validators hold of a miner: which checks, which scores, what would change it."""
-    from mycelia.cli.score import hotkey_of, lines, statements
+    from mycelia.cli.score import hotkey_of, lines, views
 
     ledgers = ledger or sorted((directory / "ledgers").glob("*.sqlite"))
-    found = list(statements(hotkey_of(miner, directory), ledgers))
+    found = list(views(hotkey_of(miner, directory), ledgers))
     if not found:
         raise AppError(
             "never_sampled",
             f"No validator has sampled {miner}.",
             "Check its name, and that it is registered and serves.",
         )
-    for validator, subnet, said in found:
-        typer.echo("\n".join(lines(validator, subnet, said)))
+    for view in found:
+        typer.echo("\n".join(lines(view)))
 
 
 @app.command(

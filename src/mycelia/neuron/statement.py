@@ -59,9 +59,14 @@ class Statement:
         return self.standing.samples >= KNOWN_SAMPLES
 
 
-def statement(samples: Sequence[Sample], hotkey: str, weigh: Weigh) -> Statement | None:
-    """The statement about a hotkey, from all samples of a subnet; None if it has none."""
-    book = replayed(samples)
+def statement(
+    samples: Sequence[Sample], hotkey: str, weigh: Weigh, base: Book | None = None
+) -> Statement | None:
+    """The statement about a hotkey, from all samples of a subnet; None if it has none.
+
+    `base` is what samples led to that are no longer there.
+    """
+    book = replayed(samples, base)
     standing = next((s for s in book.values() if s.miner.hotkey == hotkey), None)
     if standing is None:
         return None
@@ -77,17 +82,22 @@ def statement(samples: Sequence[Sample], hotkey: str, weigh: Weigh) -> Statement
         recent=len(recent),
         outcomes=Counter(sample.reason or "scored" for sample in recent),
         checks=_checks(recent),
-        changes=tuple(_changes(book, standing, own, better, weigh)),
+        changes=tuple(_changes(book, standing, own, better, weigh, base)),
     )
 
 
 def _changes(
-    book: Book, standing: Standing, own: Sequence[Sample], better: Sequence[float], weigh: Weigh
+    book: Book,
+    standing: Standing,
+    own: Sequence[Sample],
+    better: Sequence[float],
+    weigh: Weigh,
+    base: Book | None,
 ) -> list[Change]:
     changes = []
     if standing.failures:
         delivered = [sample for sample in own if sample.verdict is not Verdict.FAILED]
-        without = replayed(delivered).get(standing.miner.uid, Standing(standing.miner))
+        without = replayed(delivered, base).get(standing.miner.uid, Standing(standing.miner))
         changes.append(
             Change(
                 f"had no sample failed, quality {without.quality:.3f}",

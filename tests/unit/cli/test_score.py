@@ -1,10 +1,12 @@
 import json
+import time
 
+import pytest
 from typer.testing import CliRunner
 
 from mycelia.cli.app import app
 from mycelia.neuron.book import Identity, Sample, Verdict
-from mycelia.neuron.ledger import Ledger
+from mycelia.neuron.ledger import Claimed, Ledger
 
 MINER = Identity(4, "5Miner", 1)
 
@@ -35,6 +37,30 @@ def test_every_validators_view_is_told(tmp_path):
         assert "checks: exact 0.250" in shown.output
         assert "had no sample failed, quality 0.500" in shown.output
         assert "not yet known" in shown.output
+        assert shown.output.count("claims no model") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "left_s", "said"),
+    [
+        ("attested", 100, "abcdef0123456789: attested until "),
+        ("attested", -100, "abcdef0123456789: attested last until "),
+        ("answers_differ", -100, "not attested, its answers are not those of the model"),
+        ("answers_differ", 100, "; an earlier word holds until "),
+        ("unknown_route", -100, "not attested, unknown_route"),
+    ],
+)
+def test_a_claim_is_told_with_its_attestation(tmp_path, state, left_s, said):
+    network(tmp_path)
+    ledger = Ledger(tmp_path / "ledgers" / "validator-1.sqlite")
+    until_ms = int((time.time() + left_s) * 1000)
+    about = "digits-network (float32) by onnxruntime==1.32.0"
+    ledger.set_claim("vision", Claimed("5Miner", "abcdef0123456789ff", about, state, until_ms))
+    ledger.close()
+    shown = CliRunner().invoke(app, ["score", "vision-x", "--dir", str(tmp_path)])
+    assert f"claims {about}" in shown.output
+    assert said in shown.output
+    assert shown.output.count("claims no model") == 1
 
 
 def test_a_miner_that_nobody_sampled_is_said(tmp_path):

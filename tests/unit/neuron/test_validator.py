@@ -14,7 +14,7 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.routes import Traffic, routes
 from mycelia.neuron.sampler import Round, Sampler, challenge_rng
 from mycelia.neuron.subnet import Judgement
-from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen
+from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen, has_unseen
 from mycelia.wire.client import WireClient
 from mycelia.wire.contract import AllowSet
 from mycelia.wire.server import WireServer
@@ -112,6 +112,15 @@ def test_newcomers_are_sampled_more_until_their_score_is_known():
     assert all({2, 3} <= set(found) for found in rounds)
     assert 50 < sum(1 in found for found in rounds) < 150
     assert all(chosen([old], book) for _ in range(20))
+
+
+def test_rounds_come_sooner_until_every_miner_was_asked_twice():
+    one, two = (neuron(uid, f"h{uid}", port=1) for uid in (1, 2))
+    book = {1: Standing(one.identity, samples=2, failures=2), 2: Standing(two.identity, samples=1)}
+    assert not has_unseen([one], book)
+    assert has_unseen([one, two], book)
+    assert has_unseen([replace(one, registered_at=9)], book)
+    assert has_unseen([one], {})
 
 
 async def test_both_forms_of_the_call_are_asked_for():
