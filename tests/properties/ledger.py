@@ -13,6 +13,7 @@ from typing import Any
 from mycelia.chain import Chain, open_chain
 from mycelia.frame.state import Told
 from mycelia.pallets.balances.pallet import Deposit, DustLost, Withdraw
+from mycelia.pallets.subtensor.staking.fees import TransactionFeePaidWithAlpha
 from mycelia.primitives import AccountId, InvalidTransaction, Tao
 from mycelia.runtime import Extrinsic, GenesisConfig, Rules
 from mycelia.state import MemoryStore
@@ -66,7 +67,7 @@ class Ledger(World):
         assert is_gone or self.runtime.next_nonce(who.account) == nonce + 1, "nonces count calls"
         self._check_money(told, issued)
         self._check_fee(xt, told)
-        if error is not None:
+        if error is not None and not paid_in_alpha(told):
             self._check_failure(who.account, told, free, changes)
         return Result(error, told)
 
@@ -84,7 +85,12 @@ class Ledger(World):
         if xt.call.spec.pays:
             first = told[0].event
             assert isinstance(first, Withdraw), "a call was not charged"
-            assert first.amount == fee, "a call was not charged its fee"
+            if paid_in_alpha(told):  # worth the fee at the price before, so a little less
+                assert 0.99 * fee < first.amount <= fee, (
+                    "alpha for a fee was sold for another amount"
+                )
+            else:
+                assert first.amount == fee, "a call was not charged its fee"
 
     def _check_failure(
         self, who: AccountId, told: Iterable[Told], free: int, changes: dict[bytes, Any]
@@ -148,6 +154,11 @@ class Ledger(World):
         self.chain.finalize(proposal)
         block = self.chain.commit()
         self.roots.append(bytes(block.header.state_root))
+
+
+def paid_in_alpha(told: Iterable[Told]) -> bool:
+    """Whether the fee was paid by selling stake; then more than balances has changed."""
+    return any(isinstance(entry.event, TransactionFeePaidWithAlpha) for entry in told)
 
 
 def totals(told: Iterable[Told]) -> tuple[int, int]:

@@ -38,6 +38,7 @@ from mycelia.pallets.subtensor.registration.neurons import Neurons
 from mycelia.pallets.subtensor.registration.pallet import Registration
 from mycelia.pallets.subtensor.registration.trimming import Trimming
 from mycelia.pallets.subtensor.serving.pallet import Serving
+from mycelia.pallets.subtensor.staking.fees import AlphaFees
 from mycelia.pallets.subtensor.staking.market import Market
 from mycelia.pallets.subtensor.staking.pallet import Staking
 from mycelia.pallets.subtensor.staking.pools import Pools
@@ -90,6 +91,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Dissolution,
     Creation,
     Staking,
+    AlphaFees,
     Serving,
     Trimming,
     Identities,
@@ -142,7 +144,6 @@ class Pallets:
         self.aura = Aura(state)
         self.issuance = Issuance(state)
         self.balances = Balances(state, accounts=self.system, dust=self.issuance)
-        self.payment = TransactionPayment(state, currency=self.balances, sink=self.issuance)
         self.sudo = Sudo(state, dispatcher=dispatcher)
         self.utility = Utility(state, dispatcher=dispatcher)
         self.rules = Network(state)
@@ -342,6 +343,16 @@ class Pallets:
             market=self.market,
             custody=self.custody,
             limits=self.limits,
+        )
+        self.alpha_fees = AlphaFees(
+            state,
+            subnets=self.subnets,
+            stakes=self.stakes,
+            market=self.market,
+            custody=self.custody,
+        )
+        self.payment = TransactionPayment(
+            state, currency=self.balances, sink=self.issuance, stake=self.alpha_fees
         )
         self.trimming = Trimming(
             state,

@@ -147,7 +147,7 @@ class Runtime:
         call = xt.call
         self.pallets.shield.vet(call)
         fee = self.pallets.payment.total_fee(weight_of(call), len(xt.raw)) if pays(call) else Tao(0)
-        if not self.pallets.payment.can_pay(signer, Tao(fee + xt.tip)):
+        if not self.pallets.payment.can_pay(signer, call, Tao(fee + xt.tip)):
             raise CannotPay
         return expected, fee
 
@@ -189,7 +189,7 @@ class Runtime:
         if xt.nonce > expected:
             raise FutureNonce(expected, xt.nonce)
         self.pallets.system.use_nonce(signer)
-        self.pallets.payment.charge(signer, fee, xt.tip)
+        self.pallets.payment.charge(signer, xt.call, Tao(fee + xt.tip))
         failure: DispatchError | None = None
         try:
             with self.state.transaction():

@@ -45,6 +45,11 @@ def price_q64(tao_rao: int, alpha_rao: int) -> int:
     return div_u64f64(tao_rao << 64, alpha_rao << 64)
 
 
+def sqrt_price_q64(tao_rao: int, alpha_rao: int) -> int:
+    """Square root of the price with 64 fraction bits, rounded down; 0 for a pool without alpha."""
+    return isqrt((tao_rao << 128) // alpha_rao) if alpha_rao else 0
+
+
 def fee_of(amount_rao: int, rate_u16: int) -> int:
     """The part of an amount that is fee, rounded down: the payer gains the fraction.
 

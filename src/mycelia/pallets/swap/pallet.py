@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from mycelia.codec import U16, U64, Record
+from mycelia.codec import U16, U64, U64F64, Record
 from mycelia.frame import (
     Constant,
     Error,
@@ -114,10 +114,26 @@ class Swap(Pallet, name="Swap"):
         doc="Fee on trades of the subnet's alpha, as a share of 65535.",
     )
 
+    alpha_sqrt_price = Map[NetUid, U64F64](
+        NetUid,
+        U64F64,
+        hasher=Twox64Concat,
+        default=U64F64(0),
+        doc="Square root of the price of the subnet's alpha at the end of the last block.",
+    )
+
     pools: Reserves
 
     def __init__(self, state: State, *, pools: Reserves) -> None:
         super().__init__(state, pools=pools)
+
+    def on_finalize(self) -> None:
+        """Write down prices, which clients of the 10.x line read in this form."""
+        for netuid in self.pools.netuids():
+            if self.pools.has_pool(netuid):
+                sqrt = U64F64(kernel.sqrt_price_q64(*self.pools.reserves(netuid)))
+                if sqrt != self.alpha_sqrt_price[netuid]:
+                    self.alpha_sqrt_price[netuid] = sqrt
 
     @call(
         index=0,
@@ -190,8 +206,8 @@ class Swap(Pallet, name="Swap"):
         return kernel.fee_of(amount_rao, self.fee_rate[netuid])
 
     def remove_subnet(self, netuid: NetUid) -> None:
-        """Forget a subnet's fee."""
-        del self.fee_rate[netuid]
+        """Forget a subnet's fee and price."""
+        del self.fee_rate[netuid], self.alpha_sqrt_price[netuid]
 
     def quote_buy(
         self, netuid: NetUid, tao_rao: int, limit_price: int | None = None, *, free: bool = False

@@ -1,6 +1,6 @@
 """Fees: by weight and length, taken before the call and not given back when it fails.
 
-Fees leave circulation. Units: rao throughout; weights in picoseconds of the reference machine.
+Who unstakes and has no TAO pays with stake; every other call is refused then. Fees leave circulation. Units: rao throughout; weights in picoseconds of the reference machine.
 Source: subtensor 425, pallets/transaction-fee (500,000 ppb of the weight, 1 rao a byte).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mycelia.codec import U8, U128, Enumeration, Record
-from mycelia.frame import Constant, Event, Pallet, State, Value, Weight
+from mycelia.frame import Call, Constant, Event, Pallet, State, Value, Weight
 from mycelia.frame.dispatch import DispatchClass
 from mycelia.primitives import AccountId, Tao
 
@@ -38,6 +38,13 @@ class Sink(Protocol):
     """Is told of money that leaves circulation."""
 
     def recycled(self, amount: Tao) -> None: ...
+
+
+class Stake(Protocol):
+    """Pays for calls that unstake it, where TAO doesn't suffice."""
+
+    def covers(self, who: AccountId, call: Call, fee: Tao) -> bool: ...
+    def pay(self, who: AccountId, call: Call, fee: Tao) -> None: ...
 
 
 class TransactionFeePaid(Event, index=0):
@@ -97,9 +104,10 @@ class TransactionPayment(Pallet, name="TransactionPayment"):
 
     currency: Currency
     sink: Sink
+    stake: Stake
 
-    def __init__(self, state: State, *, currency: Currency, sink: Sink) -> None:
-        super().__init__(state, currency=currency, sink=sink)
+    def __init__(self, state: State, *, currency: Currency, sink: Sink, stake: Stake) -> None:
+        super().__init__(state, currency=currency, sink=sink, stake=stake)
 
     def fee(self, weight: Weight, length_bytes: int) -> InclusionFee:
         """The fee of an extrinsic by its parts, each rounded down."""
@@ -112,15 +120,20 @@ class TransactionPayment(Pallet, name="TransactionPayment"):
         by_weight = _BASE_FEE_RAO + _weight_fee(weight.ref_time)
         return Tao(by_weight + length_bytes * BYTE_FEE_RAO)
 
-    def can_pay(self, who: AccountId, amount: Tao) -> bool:
-        """Whether an account can pay a fee and stay alive; nothing can be paid by anybody."""
-        return amount == 0 or self.currency.spendable(who) >= amount
+    def can_pay(self, who: AccountId, call: Call, amount: Tao) -> bool:
+        """Whether an account can pay for a call and stay alive; nothing can be paid by anybody."""
+        return self._has(who, amount) or self.stake.covers(who, call, amount)
 
-    def charge(self, who: AccountId, fee: Tao, tip: Tao) -> None:
-        """Take fee and tip out of circulation. The account stays alive: a fee is no way to end it."""
-        if fee + tip:
-            self.currency.withdraw(who, Tao(fee + tip))
-            self.sink.recycled(Tao(fee + tip))
+    def charge(self, who: AccountId, call: Call, amount: Tao) -> None:
+        """Take a fee that can be paid out of circulation. The account stays alive: a fee is no way to end it."""
+        if not self._has(who, amount):
+            self.stake.pay(who, call, amount)
+        elif amount:
+            self.currency.withdraw(who, amount)
+            self.sink.recycled(amount)
+
+    def _has(self, who: AccountId, amount: Tao) -> bool:
+        return amount == 0 or self.currency.spendable(who) >= amount
 
     def tell(self, who: AccountId, fee: Tao, tip: Tao) -> None:
         """Tell what was paid, after the call's own events."""

@@ -69,3 +69,13 @@ def test_an_amount_within_the_room_trades_in_full() -> None:
 def test_the_fee_follows_what_was_traded(room: int) -> None:
     trade = kernel.trade_until(10**9, 10**12, 10**12, room, 33)
     assert trade == (room, kernel.amount_out(10**12, 10**12, room), kernel.fee_on_top(room, 33))
+
+
+@given(reserves, reserves)
+def test_the_root_of_a_price_is_rounded_down(tao, alpha):
+    root = kernel.sqrt_price_q64(tao, alpha)
+    assert root**2 * alpha <= tao << 128 < (root + 1) ** 2 * alpha
+
+
+def test_a_pool_without_alpha_has_no_price():
+    assert kernel.sqrt_price_q64(1, 0) == 0

@@ -113,3 +113,15 @@ def test_set_fee_rate(swap):
         swap.set_fee_rate(root, POOL, 10_001)
     with pytest.raises(MechanismDoesNotExist):
         swap.set_fee_rate(root, NetUid(9), 1)
+
+
+def test_a_block_ends_with_the_roots_of_its_prices():
+    pools = Pools(tao=400 * TAO, alpha=100 * TAO)
+    swap = Swap(State(Overlay(MemoryStore().head())), pools=pools)
+    swap.on_finalize()
+    assert dict(swap.alpha_sqrt_price.items()) == {POOL: 2 << 64}
+    pools.both = (100 * TAO, 400 * TAO)
+    swap.on_finalize()
+    assert swap.alpha_sqrt_price[POOL] == 1 << 63
+    swap.remove_subnet(POOL)
+    assert POOL not in swap.alpha_sqrt_price

@@ -39,6 +39,7 @@ from mycelia.pallets.subtensor.events import (
     TakeIncreased,
 )
 from mycelia.pallets.subtensor.needs import Trade
+from mycelia.pallets.subtensor.staking.fees import TransactionFeePaidWithAlpha
 from mycelia.pallets.subtensor.staking.market import Market
 from mycelia.pallets.subtensor.staking.stakes import Stakes
 from mycelia.pallets.subtensor.subnets.custody import Custody
@@ -64,6 +65,7 @@ _ADD: Final = (
     HotKeyAccountNotExists,
     InsufficientLiquidity,
 )
+_UNSTAKED: Final = (StakeRemoved, TransactionFeePaidWithAlpha)
 _REMOVE: Final = (
     SubnetNotExists,
     SubtokenDisabled,
@@ -132,7 +134,7 @@ class Staking(Pallet, name="SubtensorModule"):
             self.stakes.become_delegate(hotkey)
         self.stake(hotkey, coldkey, netuid, amount, limit_price)
 
-    @call(index=3, weight=cost(2_569_000_000, 10_557), emits=(StakeRemoved,), fails=_REMOVE)
+    @call(index=3, weight=cost(2_569_000_000, 10_557), emits=_UNSTAKED, fails=_REMOVE)
     def remove_stake(
         self, origin: Origin, hotkey: AccountId, netuid: NetUid, amount_unstaked: Alpha
     ) -> None:
@@ -143,7 +145,7 @@ class Staking(Pallet, name="SubtensorModule"):
         self.unstake(hotkey, coldkey, netuid, amount)
         self._return_small_rest(hotkey, coldkey, netuid)
 
-    @call(index=89, weight=cost(2_716_000_000, 10_591), emits=(StakeRemoved,), fails=_REMOVE)
+    @call(index=89, weight=cost(2_716_000_000, 10_591), emits=_UNSTAKED, fails=_REMOVE)
     def remove_stake_limit(
         self,
         origin: Origin,
@@ -158,7 +160,7 @@ class Staking(Pallet, name="SubtensorModule"):
             origin.signed(), hotkey, netuid, amount_unstaked, limit_price, allow_partial
         )
 
-    @call(index=103, weight=cost(2_729_000_000, 10_591), emits=(StakeRemoved,), fails=_REMOVE)
+    @call(index=103, weight=cost(2_729_000_000, 10_591), emits=_UNSTAKED, fails=_REMOVE)
     def remove_stake_full_limit(
         self, origin: Origin, hotkey: AccountId, netuid: NetUid, limit_price: Tao | None
     ) -> None:
@@ -173,7 +175,7 @@ class Staking(Pallet, name="SubtensorModule"):
     @call(
         index=83,
         weight=cost(4_276_000_000, 11_306),
-        emits=(StakeRemoved,),
+        emits=_UNSTAKED,
         fails=(HotKeyAccountNotExists,),
     )
     def unstake_all(self, origin: Origin, hotkey: AccountId) -> None:
@@ -185,7 +187,7 @@ class Staking(Pallet, name="SubtensorModule"):
     @call(
         index=84,
         weight=cost(4_276_000_000, 11_306),
-        emits=(StakeRemoved, StakeAdded),
+        emits=(*_UNSTAKED, StakeAdded),
         fails=(HotKeyAccountNotExists, AmountTooLow, BalanceWithdrawalError),
     )
     def unstake_all_alpha(self, origin: Origin, hotkey: AccountId) -> None:
