@@ -24,6 +24,7 @@ from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
 from mycelia.pallets.subtensor.epoch import kernel_fast
 from mycelia.pallets.subtensor.epoch.choice import Choice
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms
 from mycelia.pallets.subtensor.epoch.pallet import Epochs
 from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
@@ -76,6 +77,7 @@ SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Stakes,
     Families,
     Results,
+    Mechanisms,
     Rows,
     Schedule,
     Weights,
@@ -182,9 +184,10 @@ class Pallets:
 
     def _compose_epochs(self, state: State, witness: Witness | None) -> None:
         clock = self.system
-        self.rows = Rows(state)
+        self.mechanisms = Mechanisms(state, parameters=self.parameters)
+        self.rows = Rows(state, mechanisms=self.mechanisms)
         self.schedule = Schedule(state, clock=clock, parameters=self.parameters, rules=self.rules)
-        self.results = Results(state)
+        self.results = Results(state, mechanisms=self.mechanisms)
         self.weights = Weights(
             state,
             subnets=self.subnets,
@@ -217,6 +220,7 @@ class Pallets:
             clock=clock,
             parameters=self.parameters,
             network=self.network,
+            mechanisms=self.mechanisms,
             results=self.results,
             schedule=self.schedule,
             choice=self.choice,
@@ -312,6 +316,7 @@ class Pallets:
                 self.schedule,
                 self.results,
                 self.rows,
+                self.mechanisms,
                 self.serving,
                 self.registration,
                 self.neurons,
@@ -357,12 +362,20 @@ class Pallets:
         self.trimming = Trimming(
             state,
             registration=self.registration,
+            mechanisms=self.mechanisms,
             rows=self.rows,
             serving=self.serving,
             payout=self.payout,
         )
         self.admin = AdminUtils(state, authority=self.authority)
-        self.owner_actions = OwnerActions(state, authority=self.authority, trimming=self.trimming)
+        self.owner_actions = OwnerActions(
+            state,
+            authority=self.authority,
+            trimming=self.trimming,
+            mechanisms=self.mechanisms,
+            results=self.results,
+            rows=self.rows,
+        )
         self.admin_parameters = SetParameters(state, authority=self.authority)
 
     def _compose_views(self, state: State) -> None:
@@ -373,6 +386,7 @@ class Pallets:
             parameters=self.parameters,
             neurons=self.neurons,
             stakes=self.stakes,
+            mechanisms=self.mechanisms,
             results=self.results,
             schedule=self.schedule,
             coinbase=self.coinbase,

@@ -163,7 +163,7 @@ class InvalidIdentity(Error, index=73):
 
 
 class MechanismDoesNotExist(Error, index=74):
-    """The subnet has no such mechanism. Use mechanism 0."""
+    """There is no such mechanism. Use one below the subnet's `MechanismCountCurrent`; 0 is always there."""
 
 
 class SubnetNotExists(Error, index=76):
@@ -224,10 +224,6 @@ class TrimmingWouldExceedMaxImmunePercentage(Error, index=122):
 
 class TooManyUIDsPerMechanism(Error, index=125):
     """Slots times mechanisms would be more than 256. Allow fewer slots first."""
-
-
-class DisabledTemporarily(Error, index=135):
-    """This network runs one mechanism per subnet."""
 
 
 class RegistrationPriceLimitExceeded(Error, index=136):
@@ -293,7 +289,6 @@ ALL = (
     CannotAffordLockCost,
     TrimmingWouldExceedMaxImmunePercentage,
     TooManyUIDsPerMechanism,
-    DisabledTemporarily,
     RegistrationPriceLimitExceeded,
     CannotUseSystemAccount,
 )

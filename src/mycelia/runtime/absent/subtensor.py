@@ -363,6 +363,7 @@ _ERRORS: Final = errors(
         132: "ColdkeySwapAnnounced",
         133: "ColdkeySwapDisputed",
         134: "ColdkeySwapClearTooEarly",
+        135: "DisabledTemporarily",
         137: "LockHotkeyMismatch",
         138: "InsufficientStakeForLock",
         139: "NoExistingLock",

@@ -85,7 +85,7 @@ def test_the_numbers_of_the_fields_are_the_clients(world):
     shown = ask(world, "get_selective_mechagraph", data)
     assert shown["validators"] == []
     assert shown["commitments"] == []
-    assert ask(world, "get_selective_mechagraph", number(NETUID) + b"\5\0") is None
+    assert ask(world, "get_selective_mechagraph", number(NOWHERE) + b"\0\0") is None
 
 
 def test_a_subnet_s_state_is_the_metagraph_s_columns(world):

@@ -207,7 +207,7 @@ class Commits(Pallet, name="SubtensorModule"):
         # CHANGE
         queue.append((commit, U64(epoch), U64(self.clock.now()), U64(0)))
         self.rows.weight_commits[index, hotkey] = tuple(queue)
-        self.weights.date(netuid, uid)
+        self.weights.date(index, uid)
         # TELL
         self.deposit(WeightsCommitted(hotkey, index, commit))
 
@@ -220,7 +220,7 @@ class Commits(Pallet, name="SubtensorModule"):
         uid = weights.neurons.uid_of(netuid, hotkey)
         if uid is None:
             raise HotKeyNotRegisteredInSubNet
-        ensure(weights.passes_rate_limit(netuid, uid), CommittingWeightsTooFast)
+        ensure(weights.passes_rate_limit(netuid, mechanism, uid), CommittingWeightsTooFast)
         return uid
 
     # Reveals

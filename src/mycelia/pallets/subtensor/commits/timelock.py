@@ -179,7 +179,7 @@ class Timelocks(Pallet, name="SubtensorModule"):
         now = U64(weights.clock.now())
         entry = (hotkey, now, ciphertext, round_number)
         self.rows.timelocked_weight_commits[index, epoch] = (*queue, entry)
-        weights.date(netuid, uid)
+        weights.date(index, uid)
         # TELL
         commit = H256(blake2_256(ciphertext))
         self.deposit(TimelockedWeightsCommitted(hotkey, index, commit, round_number))

@@ -1,4 +1,4 @@
-"""Runs a subnet's epoch: reads what Yuma consensus needs, and stores what it decides.
+"""Runs a subnet's epoch: reads what Yuma consensus needs, and stores what it decides, mechanism by mechanism.
 
 Who is paid how much for it is `emission`; when it runs is `schedule`; the rules are `kernel`.
 """
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from mycelia.frame import BoundMap, Event, Pallet, State, invariant
 from mycelia.pallets.subtensor.epoch import kernel_fast
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms, combined
 from mycelia.pallets.subtensor.epoch.results import Results, StorageIndex, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.epoch.types import (
@@ -56,12 +57,12 @@ class Stakes(Protocol):
 
 
 class Weights(Protocol):
-    """What validators say."""
+    """What validators say in a mechanism, by its storage index."""
 
-    def rows(self, netuid: NetUid) -> Mapping[int, SparseRow]:
+    def rows(self, index: int) -> Mapping[int, SparseRow]:
         """The weights that each uid set."""
 
-    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> Mapping[AccountId, int]:
+    def earliest_commits(self, index: int, *, from_epoch: int) -> Mapping[AccountId, int]:
         """Block of each hotkey's earliest commit, of those made in that epoch or later."""
 
 
@@ -73,7 +74,7 @@ class Choice(Protocol):
 
 
 class IncentiveAlphaEmittedToMiners(Event, index=110):
-    """An epoch gave each uid this much incentive, in rao of alpha."""
+    """An epoch gave each uid this much incentive in one mechanism, in rao of alpha."""
 
     netuid: StorageIndex
     emissions: tuple[Alpha, ...]
@@ -96,6 +97,7 @@ class Epochs(Pallet, name="SubtensorModule"):
     clock: Clock
     parameters: Hyperparameters
     network: NetworkParameters
+    mechanisms: Mechanisms
     results: Results
     schedule: Schedule
     choice: Choice
@@ -112,6 +114,7 @@ class Epochs(Pallet, name="SubtensorModule"):
         clock: Clock,
         parameters: Hyperparameters,
         network: NetworkParameters,
+        mechanisms: Mechanisms,
         results: Results,
         schedule: Schedule,
         choice: Choice,
@@ -126,6 +129,7 @@ class Epochs(Pallet, name="SubtensorModule"):
             clock=clock,
             parameters=parameters,
             network=network,
+            mechanisms=mechanisms,
             results=results,
             schedule=schedule,
             choice=choice,
@@ -152,23 +156,32 @@ class Epochs(Pallet, name="SubtensorModule"):
 
     def run(self, netuid: NetUid, emission: Alpha) -> tuple[Earned, ...]:
         """Run the epoch over an emission, and tell what each neuron earned of it, by uid."""
-        outcome = self.kernel(self.snapshot(netuid, emission))
+        parts = self.mechanisms.parts(netuid, emission)
+        # None of them changes what another reads.
+        outcomes = [self._run_mechanism(netuid, each, part) for each, part in enumerate(parts)]
+        outcome = combined(outcomes, parts)
         self.results.keep(netuid, outcome)
-        incentives = tuple(Alpha(rao) for rao in outcome.server_emissions_rao)
-        self.deposit(IncentiveAlphaEmittedToMiners(storage_index(netuid), incentives))
         return tuple(
-            Earned(hotkey, incentive, Alpha(dividend))
+            Earned(hotkey, Alpha(incentive), Alpha(dividend))
             for hotkey, incentive, dividend in zip(
                 self.neurons.hotkeys(netuid),
-                incentives,
+                outcome.server_emissions_rao,
                 outcome.validator_emissions_rao,
                 strict=True,
             )
         )
 
-    def snapshot(self, netuid: NetUid, emission: Alpha) -> EpochInput:
-        """All that the epoch reads, as it is now."""
-        index = storage_index(netuid)
+    def _run_mechanism(self, netuid: NetUid, mechanism: int, part: Alpha) -> EpochOutput:
+        index = storage_index(netuid, mechanism)
+        outcome = self.kernel(self.snapshot(netuid, part, mechanism))
+        self.results.keep_mechanism(index, outcome)
+        incentives = tuple(Alpha(rao) for rao in outcome.server_emissions_rao)
+        self.deposit(IncentiveAlphaEmittedToMiners(index, incentives))
+        return outcome
+
+    def snapshot(self, netuid: NetUid, emission: Alpha, mechanism: int = 0) -> EpochInput:
+        """All that the epoch of a mechanism reads, as it is now; `emission` is the mechanism's part."""
+        index = storage_index(netuid, mechanism)
         hotkeys = self.neurons.hotkeys(netuid)
         return EpochInput(
             block=self.clock.now(),
@@ -178,10 +191,10 @@ class Epochs(Pallet, name="SubtensorModule"):
             last_updates=self.results.last_update[index].tolist(),
             registered_at=self.neurons.registered_at(netuid),
             permits=self.results.validator_permit[netuid].tolist(),
-            weights=self.weights.rows(netuid),
+            weights=self.weights.rows(index),
             bonds=dict(self.results.bonds.under(index)),
             owner_uid=self.owner_uid(netuid),
-            commit_blocks=self.commit_blocks(netuid, hotkeys),
+            commit_blocks=self.commit_blocks(netuid, index, hotkeys),
             parameters=self.parameters_of(netuid),
             rules=self.rules_of(netuid),
         )
@@ -191,16 +204,16 @@ class Epochs(Pallet, name="SubtensorModule"):
         return self.neurons.uid_of(netuid, self.subnets.subnet_owner_hotkey[netuid])
 
     def commit_blocks(
-        self, netuid: NetUid, hotkeys: Sequence[AccountId]
+        self, netuid: NetUid, index: int, hotkeys: Sequence[AccountId]
     ) -> Sequence[int | None] | None:
-        """By uid the block of the earliest unexpired commit; None where weights are set openly.
+        """By uid the block of the earliest unexpired commit in a mechanism; None where weights are set openly.
 
         Source: epoch/run_epoch.rs::epoch_mechanism, `commit_blocks`
         """
         if not self.parameters.commit_reveal_weights_enabled[netuid]:
             return None
         oldest = self.schedule.commit_epoch(netuid) - self.parameters.reveal_period_epochs[netuid]
-        earliest = self.weights.earliest_commits(netuid, from_epoch=oldest)
+        earliest = self.weights.earliest_commits(index, from_epoch=oldest)
         return [earliest.get(hotkey) for hotkey in hotkeys]
 
     def rules_of(self, netuid: NetUid) -> EpochRules:
@@ -238,5 +251,6 @@ class Epochs(Pallet, name="SubtensorModule"):
             assert len(results.validator_trust[netuid]) == n
             assert len(results.validator_permit[netuid]) == n
             assert len(results.emission[netuid]) == n
-            assert len(results.incentive[storage_index(netuid)]) == n
-            assert len(results.last_update[storage_index(netuid)]) == n
+            for index in self.mechanisms.indexes(netuid):
+                assert len(results.incentive[index]) == n
+                assert len(results.last_update[index]) == n

@@ -3,22 +3,24 @@
 Vectors of a subnet are equally long, one entry per uid; they grow when a neuron registers and are
 reset when a uid is handed on. Shares are 0..65535 for 0..1, rounded down.
 
-Terms: *storage index* - netuid plus 4096 times the number of a mechanism; a subnet's first
-mechanism, the only one so far, has number 0.
+Some vectors there are once per subnet, others once per mechanism, under its storage index.
+
+Terms: *storage index* - netuid plus 4096 times the number of a mechanism, the first being 0.
 Source: subtensor@14bc6f9 `lib.rs`, `subnets/uids.rs`, `epoch/run_epoch.rs::persist_*`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mycelia.codec import BoolVec, PairVec, U16Vec, U64Vec
 from mycelia.codec.scale import U16, Named
-from mycelia.frame import DoubleMap, Identity, Map, Pallet
-from mycelia.pallets.subtensor.epoch.types import EpochOutput, SparseRow
+from mycelia.frame import DoubleMap, Identity, Map, Pallet, State
+from mycelia.pallets.subtensor.epoch.types import EpochOutput, SparseRow, SubnetOutcome
 from mycelia.primitives import Alpha, BlockNumber, NetUid, Uid
 
 StorageIndex = Annotated[int, Named(U16, "subtensor_runtime_common::NetUidStorageIndex")]
@@ -46,6 +48,13 @@ NO_U16: U16s = fixed(np.zeros(0, np.uint16))
 NO_U64: U64s = fixed(np.zeros(0, np.uint64))
 NO_BOOLS: Bools = fixed(np.zeros(0, np.bool_))
 NO_PAIRS: U16s = fixed(np.zeros((0, 2), np.uint16))
+
+
+class Mechanisms(Protocol):
+    """What mechanisms a subnet has."""
+
+    def indexes(self, netuid: NetUid) -> Sequence[int]:
+        """Their storage indexes."""
 
 
 class Results(Pallet, name="SubtensorModule"):
@@ -124,73 +133,92 @@ class Results(Pallet, name="SubtensorModule"):
         doc="A validator's bonds as (uid, 0..65535 of the largest bond on it), by storage index.",
     )
 
+    mechanisms: Mechanisms
+
+    def __init__(self, state: State, *, mechanisms: Mechanisms) -> None:
+        super().__init__(state, mechanisms=mechanisms)
+
     def append_neuron(self, netuid: NetUid, block: BlockNumber) -> None:
         """Make room for the next uid, registered at a block."""
-        index = storage_index(netuid)
         self.active[netuid] = _with(self.active[netuid], True)
         self.consensus[netuid] = _with(self.consensus[netuid], 0)
-        self.incentive[index] = _with(self.incentive[index], 0)
         self.dividends[netuid] = _with(self.dividends[netuid], 0)
         self.validator_trust[netuid] = _with(self.validator_trust[netuid], 0)
         self.validator_permit[netuid] = _with(self.validator_permit[netuid], False)
         self.emission[netuid] = (*self.emission[netuid], Alpha(0))
-        self.last_update[index] = _with(self.last_update[index], block)
+        for index in self.mechanisms.indexes(netuid):
+            self.incentive[index] = _with(self.incentive[index], 0)
+            self.last_update[index] = _with(self.last_update[index], block)
 
     def clear_neuron(self, netuid: NetUid, uid: Uid, block: BlockNumber) -> None:
         """Reset a uid that a new neuron takes over at a block."""
-        index = storage_index(netuid)
         self.active[netuid] = _replaced(self.active[netuid], uid, True)
         self.consensus[netuid] = _replaced(self.consensus[netuid], uid, 0)
-        self.incentive[index] = _replaced(self.incentive[index], uid, 0)
         self.dividends[netuid] = _replaced(self.dividends[netuid], uid, 0)
         self.validator_trust[netuid] = _replaced(self.validator_trust[netuid], uid, 0)
         self.validator_permit[netuid] = _replaced(self.validator_permit[netuid], uid, False)
         self.stake_weight[netuid] = _replaced(self.stake_weight[netuid], uid, 0)
         emission = self.emission[netuid]
         self.emission[netuid] = (*emission[:uid], Alpha(0), *emission[uid + 1 :])
-        self.set_last_update(netuid, uid, block)
-        del self.bonds[index, uid]
+        for index in self.mechanisms.indexes(netuid):
+            self.incentive[index] = _replaced(self.incentive[index], uid, 0)
+            self.set_last_update(index, uid, block)
+            del self.bonds[index, uid]
 
     def reset_bonds_on(self, netuid: NetUid, uid: Uid) -> None:
-        """Drop all bonds on a neuron.
+        """Drop all bonds on a neuron, in every mechanism.
 
         Source: epoch/run_epoch.rs::do_reset_bonds
         """
-        index = storage_index(netuid)
-        for validator, row in list(self.bonds.under(index)):
-            others = row[:, 0] != uid
-            if not others.all():
-                self.bonds[index, validator] = fixed(row[others])
+        for index in self.mechanisms.indexes(netuid):
+            for validator, row in list(self.bonds.under(index)):
+                others = row[:, 0] != uid
+                if not others.all():
+                    self.bonds[index, validator] = fixed(row[others])
 
-    def set_last_update(self, netuid: NetUid, uid: Uid, block: BlockNumber) -> None:
-        """Note that a neuron set its weights at a block."""
-        index = storage_index(netuid)
+    def set_last_update(self, index: int, uid: Uid, block: BlockNumber) -> None:
+        """Note that a neuron set its weights in a mechanism at a block."""
         self.last_update[index] = _replaced(self.last_update[index], uid, block)
 
-    def keep(self, netuid: NetUid, outcome: EpochOutput) -> None:
-        """Store the outcome of an epoch."""
-        index = storage_index(netuid)
+    def keep(self, netuid: NetUid, outcome: SubnetOutcome) -> None:
+        """Store what an epoch decided for the whole subnet."""
         self.active[netuid] = fixed(np.array(outcome.active, np.bool_))
         self.consensus[netuid] = _shares(outcome.consensus_u16)
-        self.incentive[index] = _shares(outcome.incentives_u16)
         self.dividends[netuid] = _shares(outcome.dividends_u16)
         self.validator_trust[netuid] = _shares(outcome.validator_trust_u16)
         self.validator_permit[netuid] = fixed(np.array(outcome.permits, np.bool_))
         self.emission[netuid] = tuple(Alpha(rao) for rao in outcome.emissions_rao)
         self.stake_weight[netuid] = _shares(outcome.stake_weights_u16)
+
+    def keep_mechanism(self, index: int, outcome: EpochOutput) -> None:
+        """Store what an epoch decided in one mechanism."""
+        self.incentive[index] = _shares(outcome.incentives_u16)
         for uid in range(len(outcome.active)):
             row = _pairs(outcome.bonds.get(uid, ()))
             key = (index, Uid(uid))
             if key not in self.bonds or not np.array_equal(self.bonds[key], row):
                 self.bonds[key] = row
 
+    def add_mechanism(self, index: int, neurons: int) -> None:
+        """Make room for what a new mechanism decides for so many neurons. None has set weights there.
+
+        Differs: there a vector stays empty until it is first written; absent entries count as zero, too.
+        """
+        self.incentive[index] = fixed(np.zeros(neurons, np.uint16))
+        self.last_update[index] = fixed(np.zeros(neurons, np.uint64))
+
+    def remove_mechanism(self, index: int) -> None:
+        """Forget all of one mechanism."""
+        del self.incentive[index], self.last_update[index]
+        self.bonds.clear(index)
+
     def remove_subnet(self, netuid: NetUid) -> None:
         """Forget all of a subnet."""
-        index = storage_index(netuid)
-        del self.active[netuid], self.consensus[netuid], self.incentive[index]
+        del self.active[netuid], self.consensus[netuid]
         del self.dividends[netuid], self.validator_trust[netuid], self.validator_permit[netuid]
-        del self.emission[netuid], self.stake_weight[netuid], self.last_update[index]
-        self.bonds.clear(index)
+        del self.emission[netuid], self.stake_weight[netuid]
+        for index in self.mechanisms.indexes(netuid):
+            self.remove_mechanism(index)
 
 
 def _with(vector: Array, last: int) -> Array:

@@ -117,3 +117,18 @@ class EpochOutput:
     validator_emissions_rao: tuple[int, ...]
     emissions_rao: tuple[int, ...]
     bonds: Mapping[int, SparseRow]
+
+
+@dataclass(frozen=True)
+class SubnetOutcome:
+    """What an epoch decided for every uid of a subnet, over all its mechanisms: see `mechanisms`."""
+
+    active: tuple[bool, ...]
+    permits: tuple[bool, ...]
+    stake_weights_u16: tuple[int, ...]
+    consensus_u16: tuple[int, ...]
+    dividends_u16: tuple[int, ...]
+    validator_trust_u16: tuple[int, ...]
+    server_emissions_rao: tuple[int, ...]
+    validator_emissions_rao: tuple[int, ...]
+    emissions_rao: tuple[int, ...]

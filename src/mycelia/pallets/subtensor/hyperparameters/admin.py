@@ -20,6 +20,7 @@ from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.errors import (
     AdminActionProhibitedDuringWeightsWindow,
+    TooManyUIDsPerMechanism,
     TxRateLimitExceeded,
 )
 from mycelia.pallets.subtensor.hyperparameters import errors
@@ -33,6 +34,7 @@ from mycelia.pallets.subtensor.hyperparameters.parameter import (
 )
 from mycelia.pallets.subtensor.hyperparameters.table import (
     MAX_TEMPO,
+    MAX_UIDS,
     MIN_TEMPO,
     Hyperparameters,
     NetworkParameters,
@@ -171,6 +173,8 @@ def _check_max_uids(authority: Authority, netuid: NetUid, value: int) -> None:
     least = authority.parameters.min_allowed_uids[netuid]
     ensure(value >= least, errors.MaxAllowedUidsLessThanMinAllowedUids)
     ensure(authority.neurons.size(netuid) <= value, errors.MaxAllowedUIdsLessThanCurrentUIds)
+    mechanisms = authority.parameters.mechanism_count_current[netuid]
+    ensure(value * mechanisms <= MAX_UIDS, TooManyUIDsPerMechanism)
 
 
 def _check_min_uids(authority: Authority, netuid: NetUid, value: int) -> None:
@@ -255,6 +259,7 @@ _CHECKED: Final[dict[str, tuple[Any, ...]]] = {
     "max_allowed_uids": (
         errors.MaxAllowedUidsLessThanMinAllowedUids,
         errors.MaxAllowedUIdsLessThanCurrentUIds,
+        TooManyUIDsPerMechanism,
     ),
     "min_allowed_uids": (
         errors.MinAllowedUidsGreaterThanMaxAllowedUids,

@@ -1,7 +1,6 @@
 """AdminUtils: what owners do to their subnets besides setting parameters - mechanisms, slots, their own hotkey.
 
 Source: subtensor@14bc6f9 `pallets/admin-utils/src/lib.rs`, `subnets/{mechanism,subnet}.rs`, `utils/rate_limiting.rs`.
-Differs: one mechanism per subnet; asking for more is refused.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from typing import Final
 
 from mycelia.codec import U8, U16
 from mycelia.frame import Origin, Pallet, State, call, ensure
+from mycelia.pallets.subtensor.epoch.mechanisms import MAX_MECHANISMS, Mechanisms
+from mycelia.pallets.subtensor.epoch.results import Results, storage_index
 from mycelia.pallets.subtensor.errors import (
     AdminActionProhibitedDuringWeightsWindow,
     CannotUseSystemAccount,
-    DisabledTemporarily,
     InvalidValue,
     MechanismDoesNotExist,
     SubnetNotExists,
@@ -28,10 +28,10 @@ from mycelia.pallets.subtensor.registration.trimming import Trimming
 from mycelia.pallets.subtensor.subnets.kernel import netuid_of_account
 from mycelia.pallets.subtensor.subnets.limits import MECHANISM_COUNT, MECHANISM_SPLIT, TRIM
 from mycelia.pallets.subtensor.types import SetSNOwnerHotkey
+from mycelia.pallets.subtensor.weights.rows import Rows
 from mycelia.primitives import AccountId, NetUid
 from mycelia.primitives.fixed import U16_MAX
 
-MAX_MECHANISMS: Final = 16
 MECHANISM_LIMIT_BLOCKS: Final = 7_200
 TRIM_LIMIT_BLOCKS: Final = 30 * 7_200
 OWNER_HOTKEY_LIMIT_BLOCKS: Final = 50_400
@@ -42,9 +42,28 @@ class OwnerActions(Pallet, name="AdminUtils"):
 
     authority: Authority
     trimming: Trimming
+    mechanisms: Mechanisms
+    results: Results
+    rows: Rows
 
-    def __init__(self, state: State, *, authority: Authority, trimming: Trimming) -> None:
-        super().__init__(state, authority=authority, trimming=trimming)
+    def __init__(
+        self,
+        state: State,
+        *,
+        authority: Authority,
+        trimming: Trimming,
+        mechanisms: Mechanisms,
+        results: Results,
+        rows: Rows,
+    ) -> None:
+        super().__init__(
+            state,
+            authority=authority,
+            trimming=trimming,
+            mechanisms=mechanisms,
+            results=results,
+            rows=rows,
+        )
 
     @call(
         index=64,
@@ -87,11 +106,10 @@ class OwnerActions(Pallet, name="AdminUtils"):
             MechanismDoesNotExist,
             InvalidValue,
             TooManyUIDsPerMechanism,
-            DisabledTemporarily,
         ),
     )
     def sudo_set_mechanism_count(self, origin: Origin, netuid: NetUid, mechanism_count: U8) -> None:
-        """Choose how many mechanisms a subnet runs, once a day; their shares become equal. Root or owner."""
+        """Choose how many mechanisms a subnet runs, once a day; a change makes shares equal. Root or owner."""
         # CHECK
         owner = self.authority.begin_owner_action(
             origin, netuid, MECHANISM_COUNT, MECHANISM_LIMIT_BLOCKS
@@ -100,11 +118,8 @@ class OwnerActions(Pallet, name="AdminUtils"):
         ensure(0 < mechanism_count <= self.authority.network.max_mechanism_count, InvalidValue)
         slots = self.authority.parameters.max_allowed_uids[netuid]
         ensure(slots * mechanism_count <= MAX_UIDS, TooManyUIDsPerMechanism)
-        ensure(mechanism_count == 1, DisabledTemporarily)
         # CHANGE
-        if self.authority.parameters.mechanism_count_current[netuid] != mechanism_count:
-            self.authority.parameters.mechanism_count_current[netuid] = mechanism_count
-            del self.authority.subnets.mechanism_emission_split[netuid]
+        self._change_count(netuid, mechanism_count)
         self.authority.end_owner_action(owner, netuid, MECHANISM_COUNT)
 
     @call(
@@ -127,11 +142,10 @@ class OwnerActions(Pallet, name="AdminUtils"):
         )
         ensure(self.authority.subnets.exists(netuid), MechanismDoesNotExist)
         if maybe_split is not None:
-            most = self.authority.parameters.mechanism_count_current[netuid]
-            ensure(0 < len(maybe_split) <= most, InvalidValue)
+            ensure(0 < len(maybe_split) <= self.mechanisms.count(netuid), InvalidValue)
             ensure(sum(maybe_split) == U16_MAX, InvalidValue)
         # CHANGE
-        self.authority.subnets.mechanism_emission_split[netuid] = maybe_split
+        self.mechanisms.set_split(netuid, maybe_split)
         self.authority.end_owner_action(owner, netuid, MECHANISM_SPLIT)
 
     @call(
@@ -157,3 +171,14 @@ class OwnerActions(Pallet, name="AdminUtils"):
         origin.root()
         ensure(0 < max_mechanism_count <= MAX_MECHANISMS, InvalidValue)
         self.authority.network.max_mechanism_count = max_mechanism_count
+
+    def _change_count(self, netuid: NetUid, count: U8) -> None:
+        """Make room for mechanisms that are new; forget all of those that go, the highest numbers first to go."""
+        before = self.mechanisms.count(netuid)
+        for index in (storage_index(netuid, each) for each in range(count, before)):
+            self.results.remove_mechanism(index)
+            self.rows.remove_mechanism(index)
+        for index in (storage_index(netuid, each) for each in range(before, count)):
+            self.results.add_mechanism(index, self.authority.neurons.size(netuid))
+        if count != before:
+            self.mechanisms.set_count(netuid, count)

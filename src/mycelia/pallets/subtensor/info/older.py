@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from mycelia.codec import I32F32, U8, U16, U64, Compact, Record
 from mycelia.frame import Pallet, State, view
 from mycelia.pallets.subtensor.emission.kernel import block_emission_rao
+from mycelia.pallets.subtensor.epoch.results import storage_index
 from mycelia.pallets.subtensor.info import types as t
 from mycelia.pallets.subtensor.info.selective import NAMES, SelectiveMetagraph
 from mycelia.pallets.subtensor.info.subnets import API, YUMA_2, YUMA_3, SubnetViews
@@ -249,21 +250,24 @@ class OlderViews(Pallet, name="SubtensorModule"):
     def get_selective_mechagraph(
         self, netuid: NetUid, subid: U8, metagraph_indexes: tuple[U16, ...]
     ) -> SelectiveMetagraph | None:
-        """Chosen fields of the metagraph of one mechanism; None when there is no such subnet."""
-        graph = self.views.get_mechagraph(netuid, subid)
+        """Chosen fields of the metagraph of one mechanism; None when there is no such subnet.
+
+        A mechanism that is not there has neither incentives nor updates. The netuid is the subnet's.
+        """
+        graph = self.views.graph(netuid, storage_index(netuid, subid))
         if graph is None:
             return None
         asked = {NAMES[index] for index in metagraph_indexes if index < len(NAMES)}
         fields: dict[str, Any] = {
-            name: (self._field(graph, name),) if name in asked else None for name in NAMES
+            name: (self._field(netuid, graph, name),) if name in asked else None for name in NAMES
         }
         return SelectiveMetagraph(**{**fields, "netuid": netuid})
 
-    def _field(self, graph: t.Metagraph, name: str) -> Any:
+    def _field(self, netuid: NetUid, graph: t.Metagraph, name: str) -> Any:
         if name == "validators":
             return self._validators(graph)
         if name == "commitments":
-            published = self.published.encoded_of(graph.netuid)
+            published = self.published.encoded_of(netuid)
             return tuple((who, t.text(data)) for who, data in published)
         return getattr(graph, name)
 

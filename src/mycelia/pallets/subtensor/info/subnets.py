@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mycelia.codec import I16, I32F32, U8, U16, U32, U64, U64F64
 from mycelia.frame import Pallet, State, view
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms
 from mycelia.pallets.subtensor.epoch.results import Results, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.hyperparameters.parameter import Parameter
@@ -48,6 +49,7 @@ class SubnetViews(Pallet, name="SubtensorModule"):
     parameters: Hyperparameters
     neurons: Neurons
     stakes: Stakes
+    mechanisms: Mechanisms
     results: Results
     schedule: Schedule
     coinbase: Coinbase
@@ -64,6 +66,7 @@ class SubnetViews(Pallet, name="SubtensorModule"):
         parameters: Hyperparameters,
         neurons: Neurons,
         stakes: Stakes,
+        mechanisms: Mechanisms,
         results: Results,
         schedule: Schedule,
         coinbase: Coinbase,
@@ -78,6 +81,7 @@ class SubnetViews(Pallet, name="SubtensorModule"):
             parameters=parameters,
             neurons=neurons,
             stakes=stakes,
+            mechanisms=mechanisms,
             results=results,
             schedule=schedule,
             coinbase=coinbase,
@@ -90,11 +94,7 @@ class SubnetViews(Pallet, name="SubtensorModule"):
     @view(api=API)
     def get_metagraph(self, netuid: NetUid) -> t.Metagraph | None:
         """All of a subnet; None when there is none."""
-        if not self.subnets.exists(netuid):
-            return None
-        return t.Metagraph(
-            **self._heading(netuid), **self._choices(netuid), **self._columns(netuid)
-        )
+        return self.graph(netuid, storage_index(netuid))
 
     @view(api=API)
     def get_all_metagraphs(self) -> tuple[t.Metagraph | None, ...]:
@@ -103,15 +103,22 @@ class SubnetViews(Pallet, name="SubtensorModule"):
 
     @view(api=API)
     def get_mechagraph(self, netuid: NetUid, mecid: U8) -> t.Metagraph | None:
-        """All of one mechanism of a subnet; None when there is none."""
-        if mecid >= self.parameters.mechanism_count_current[netuid]:
+        """All of a subnet with what is one mechanism's own; None when there is none.
+
+        Its number there is the storage index, from which clients tell the mechanism.
+        """
+        if mecid >= self.mechanisms.count(netuid):
             return None
-        return self.get_metagraph(netuid)
+        return self.graph(netuid, storage_index(netuid, mecid))
 
     @view(api=API)
     def get_all_mechagraphs(self) -> tuple[t.Metagraph | None, ...]:
         """All mechanisms of all subnets."""
-        return self.get_all_metagraphs()
+        return tuple(
+            self.graph(netuid, index)
+            for netuid in self.subnets.netuids()
+            for index in self.mechanisms.indexes(netuid)
+        )
 
     @view(api=API)
     def get_dynamic_info(self, netuid: NetUid) -> t.DynamicInfo | None:
@@ -174,6 +181,16 @@ class SubnetViews(Pallet, name="SubtensorModule"):
     def get_coldkey_auto_stake_hotkey(self, coldkey: AccountId, netuid: NetUid) -> AccountId | None:
         """The hotkey behind which the coldkey's mining pay is staked, if it chose one."""
         return self.stakes.auto_stake_destination[coldkey, netuid]
+
+    def graph(self, netuid: NetUid, index: int) -> t.Metagraph | None:
+        """A subnet as one mechanism has it; None when there is no such subnet.
+
+        Incentives and updates are the mechanism's, all else is the subnet's.
+        """
+        if not self.subnets.exists(netuid):
+            return None
+        heading = {**self._heading(netuid), "netuid": NetUid(index)}
+        return t.Metagraph(**heading, **self._choices(netuid), **self._columns(netuid, index))
 
     def name_of(self, netuid: NetUid) -> bytes:
         """What the owner calls the subnet, or a name from its number."""
@@ -251,9 +268,9 @@ class SubnetViews(Pallet, name="SubtensorModule"):
             "bonds_moving_avg": chosen.bonds_moving_average[netuid],
         }
 
-    def _columns(self, netuid: NetUid) -> dict[str, Any]:
+    def _columns(self, netuid: NetUid, index: int) -> dict[str, Any]:
         """One column per neuron attribute, by uid. Rank, trust and pruning score are no longer computed."""
-        index, results = storage_index(netuid), self.results
+        results = self.results
         hotkeys = self.neurons.hotkeys(netuid)
         coldkeys = [self.stakes.owner[hotkey] for hotkey in hotkeys]
         alpha = [self.stakes.total_of(hotkey, netuid) for hotkey in hotkeys]

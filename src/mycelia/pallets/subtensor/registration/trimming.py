@@ -14,7 +14,8 @@ from mycelia.codec import U8, U16, scale
 from mycelia.codec.scale import Named
 from mycelia.frame import BoundMap, Constant, Pallet, State, ensure
 from mycelia.pallets.subtensor.emission.payout import Payout
-from mycelia.pallets.subtensor.epoch.results import fixed, storage_index
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms
+from mycelia.pallets.subtensor.epoch.results import fixed
 from mycelia.pallets.subtensor.errors import (
     InvalidValue,
     SubnetNotExists,
@@ -52,6 +53,7 @@ class Trimming(Pallet, name="SubtensorModule"):
     )
 
     registration: Registration
+    mechanisms: Mechanisms
     rows: Rows
     serving: Serving
     payout: Payout
@@ -61,12 +63,18 @@ class Trimming(Pallet, name="SubtensorModule"):
         state: State,
         *,
         registration: Registration,
+        mechanisms: Mechanisms,
         rows: Rows,
         serving: Serving,
         payout: Payout,
     ) -> None:
         super().__init__(
-            state, registration=registration, rows=rows, serving=serving, payout=payout
+            state,
+            registration=registration,
+            mechanisms=mechanisms,
+            rows=rows,
+            serving=serving,
+            payout=payout,
         )
 
     def trim(self, netuid: NetUid, slots: U16) -> None:
@@ -96,7 +104,6 @@ class Trimming(Pallet, name="SubtensorModule"):
         for hotkey in registration.neurons.keep(netuid, kept):
             self.serving.forget(netuid, hotkey)
             del self.payout.alpha_dividends_per_subnet[netuid, hotkey]
-        index = storage_index(netuid)
         for column in (
             results.active,
             results.consensus,
@@ -106,12 +113,13 @@ class Trimming(Pallet, name="SubtensorModule"):
             results.stake_weight,
         ):
             _shorten(column, netuid, kept)
-        for by_mechanism in (results.incentive, results.last_update):
-            _shorten(by_mechanism, index, kept)
         emission = results.emission[netuid]
         results.emission[netuid] = tuple(emission[uid] for uid in kept)
-        self._renumber(self.rows.weights, index, kept)
-        self._renumber(results.bonds, index, kept)
+        for index in self.mechanisms.indexes(netuid):
+            _shorten(results.incentive, index, kept)
+            _shorten(results.last_update, index, kept)
+            self._renumber(self.rows.weights, index, kept)
+            self._renumber(results.bonds, index, kept)
 
     @staticmethod
     def _renumber(rows: BoundMap[Any, Any], index: int, kept: list[int]) -> None:

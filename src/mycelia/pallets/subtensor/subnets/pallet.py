@@ -19,7 +19,6 @@ from mycelia.frame import (
     Origin,
     Pallet,
     State,
-    Twox64Concat,
     Value,
     call,
     ensure,
@@ -98,12 +97,6 @@ class Subnets(Pallet, name="SubtensorModule"):
         hasher=Blake2_128Concat,
         doc="What the owner says of the subnet.",
         name="SubnetIdentitiesV3",
-    )
-    mechanism_emission_split = OptionalMap(
-        NetUid,
-        tuple[U16, ...],
-        hasher=Twox64Concat,
-        doc="Shares of the subnet's mechanisms in its emission; equal when missing.",
     )
 
     clock: Clock
@@ -306,7 +299,6 @@ class Subnets(Pallet, name="SubtensorModule"):
             self.subnet_locked,
             self.token_symbol,
             self.subnet_identities_v3,
-            self.mechanism_emission_split,
         ):
             del item[netuid]
         self.total_networks = U16(self.total_networks - 1)

@@ -3,8 +3,9 @@
 Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row
 with the setter alone, which anybody may set; *openly* - at once, where the subnet has no commit-reveal.
 
+Rate limits and activity are counted in each mechanism by itself.
+
 Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_weights.rs`.
-Differs: only mechanism 0 exists.
 """
 
 from __future__ import annotations
@@ -162,14 +163,15 @@ class Weights(Pallet, name="SubtensorModule"):
         ensure(len(uids) == len(values), WeightVecNotEqualSize)
         self.check_mechanism(netuid, mechanism)
         ensure(len(uids) <= self.neurons.size(netuid), UidsLengthExceedUidsInSubNet)
-        uid = self._checked_setter(hotkey, netuid, version, uids)
+        uid = self._checked_setter(hotkey, netuid, mechanism, version, uids)
         self._check_row(netuid, uid, uids, values)
         # CHANGE
-        self.rows.set(netuid, uid, uids, max_upscaled(values))
+        index = storage_index(netuid, mechanism)
+        self.rows.set(index, uid, uids, max_upscaled(values))
         if not self.takes_commits(netuid):
-            self.date(netuid, uid)
+            self.date(index, uid)
         # TELL
-        self.deposit(WeightsSet(U16(storage_index(netuid, mechanism)), uid))
+        self.deposit(WeightsSet(U16(index), uid))
 
     def takes_commits(self, netuid: NetUid) -> bool:
         """Whether the subnet takes weights by commit and reveal."""
@@ -188,18 +190,23 @@ class Weights(Pallet, name="SubtensorModule"):
         threshold_q64 = self.subnets.network.stake_threshold << 64
         ensure(is_owner or stake_q64 >= threshold_q64, NotEnoughStakeToSetWeights)
 
-    def passes_rate_limit(self, netuid: NetUid, uid: Uid) -> bool:
-        """Whether the neuron's last weights or commit are long enough ago."""
-        last = int(self.results.last_update[storage_index(netuid)][uid])
+    def passes_rate_limit(self, netuid: NetUid, mechanism: int, uid: Uid) -> bool:
+        """Whether the neuron's last weights or commit in a mechanism are long enough ago."""
+        last = int(self.results.last_update[storage_index(netuid, mechanism)][uid])
         limit = self.subnets.parameters.weights_set_rate_limit[netuid]
         return last == 0 or self.clock.now() - last >= limit
 
-    def date(self, netuid: NetUid, uid: Uid) -> None:
-        """Count the neuron as active from now, and start its rate limit."""
-        self.results.set_last_update(netuid, uid, self.clock.now())
+    def date(self, index: int, uid: Uid) -> None:
+        """Count the neuron as active from now in a mechanism, and start its rate limit there."""
+        self.results.set_last_update(index, uid, self.clock.now())
 
     def _checked_setter(
-        self, hotkey: AccountId, netuid: NetUid, version: int, uids: tuple[U16, ...]
+        self,
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: int,
+        version: int,
+        uids: tuple[U16, ...],
     ) -> Uid:
         uid = self.neurons.uid_of(netuid, hotkey)
         if uid is None:
@@ -207,7 +214,7 @@ class Weights(Pallet, name="SubtensorModule"):
         self.check_stake(hotkey, netuid)
         least_version = self.subnets.parameters.weights_version_key[netuid]
         ensure(version >= least_version, IncorrectWeightVersionKey)
-        in_time = self.takes_commits(netuid) or self.passes_rate_limit(netuid, uid)
+        in_time = self.takes_commits(netuid) or self.passes_rate_limit(netuid, mechanism, uid)
         ensure(in_time, SettingWeightsTooFast)
         is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
         permitted = bool(self.results.validator_permit[netuid][uid])

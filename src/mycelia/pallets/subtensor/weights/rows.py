@@ -1,4 +1,4 @@
-"""What validators say of miners, row by row.
+"""What validators say of miners, row by row, in each mechanism.
 
 Terms: *row* - the weights one neuron set, as (uid, 0..65535); *storage index* - see `epoch.results`.
 """
@@ -6,6 +6,7 @@ Terms: *row* - the weights one neuron set, as (uid, 0..65535); *storage index* -
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from mycelia.pallets.subtensor.epoch.results import (
     StorageIndex,
     U16s,
     fixed,
-    storage_index,
 )
 from mycelia.primitives import AccountId, NetUid, Uid
 
@@ -24,6 +24,13 @@ HashedCommit = tuple[H256, U64, U64, U64]
 """Hash, epoch and block of the commit, and a number that is always zero."""
 TimedCommit = tuple[AccountId, U64, bytes, U64]
 """Who, block of the commit, ciphertext, round of its reveal."""
+
+
+class Mechanisms(Protocol):
+    """What mechanisms a subnet has."""
+
+    def indexes(self, netuid: NetUid) -> Sequence[int]:
+        """Their storage indexes."""
 
 
 class Rows(Pallet, name="SubtensorModule"):
@@ -53,16 +60,17 @@ class Rows(Pallet, name="SubtensorModule"):
         doc="Encrypted weights by the epoch in which they were committed.",
     )
 
-    def __init__(self, state: State) -> None:
-        super().__init__(state)
+    mechanisms: Mechanisms
 
-    def rows(self, netuid: NetUid) -> dict[int, U16s]:
+    def __init__(self, state: State, *, mechanisms: Mechanisms) -> None:
+        super().__init__(state, mechanisms=mechanisms)
+
+    def rows(self, index: int) -> dict[int, U16s]:
         """The row of each neuron that set one."""
-        return dict(self.weights.under(storage_index(netuid)))
+        return dict(self.weights.under(index))
 
-    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> dict[AccountId, int]:
+    def earliest_commits(self, index: int, *, from_epoch: int) -> dict[AccountId, int]:
         """Block of each hotkey's earliest commit, of those made in that epoch or later."""
-        index = storage_index(netuid)
         earliest: dict[AccountId, int] = {}
         for hotkey, commits in self.weight_commits.under(index):
             blocks = [block for _, epoch, block, _ in commits or () if epoch >= from_epoch]
@@ -73,21 +81,28 @@ class Rows(Pallet, name="SubtensorModule"):
                 earliest[hotkey] = min(block, earliest.get(hotkey, block))
         return earliest
 
-    def set(self, netuid: NetUid, uid: Uid, uids: Sequence[int], values_u16: Sequence[int]) -> None:
+    def set(self, index: int, uid: Uid, uids: Sequence[int], values_u16: Sequence[int]) -> None:
         """Replace a neuron's row."""
         row = np.array((uids, values_u16), np.uint16).T if uids else NO_PAIRS
-        self.weights[storage_index(netuid), uid] = fixed(np.ascontiguousarray(row))
+        self.weights[index, uid] = fixed(np.ascontiguousarray(row))
 
     def remove_subnet(self, netuid: NetUid) -> None:
         """Forget what a subnet's validators said and committed."""
-        index = storage_index(netuid)
+        for index in self.mechanisms.indexes(netuid):
+            self.remove_mechanism(index)
+
+    def remove_mechanism(self, index: int) -> None:
+        """Forget what validators said and committed in one mechanism."""
         self.weights.clear(index)
         self.weight_commits.clear(index)
         self.timelocked_weight_commits.clear(index)
 
     def forget(self, netuid: NetUid, uid: Uid) -> None:
-        """Drop a slot's row, and make the weights on it zero: a newcomer has it."""
-        index = storage_index(netuid)
+        """Drop a slot's rows, and make the weights on it zero: a newcomer has it."""
+        for index in self.mechanisms.indexes(netuid):
+            self._forget(index, uid)
+
+    def _forget(self, index: int, uid: Uid) -> None:
         del self.weights[index, uid]
         for setter, row in self.weights.under(index):
             on_it = row[:, 0] == uid

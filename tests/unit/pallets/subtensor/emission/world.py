@@ -14,8 +14,9 @@ from mycelia.pallets.subtensor.children.families import Families
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms
 from mycelia.pallets.subtensor.epoch.pallet import Epochs
-from mycelia.pallets.subtensor.epoch.results import Results
+from mycelia.pallets.subtensor.epoch.results import Results, storage_index
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.epoch.types import SparseRow
 from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters, NetworkParameters
@@ -60,14 +61,14 @@ class Uncorrected:
 
 @dataclass
 class Opinions:
-    """The weights that validators set, per subnet."""
+    """The weights that validators set, per storage index."""
 
-    of: dict[NetUid, dict[int, SparseRow]] = field(default_factory=dict)
+    of: dict[int, dict[int, SparseRow]] = field(default_factory=dict)
 
-    def rows(self, netuid: NetUid) -> Mapping[int, SparseRow]:
-        return self.of.get(netuid, {})
+    def rows(self, index: int) -> Mapping[int, SparseRow]:
+        return self.of.get(index, {})
 
-    def earliest_commits(self, netuid: NetUid, *, from_epoch: int) -> Mapping[AccountId, int]:
+    def earliest_commits(self, index: int, *, from_epoch: int) -> Mapping[AccountId, int]:
         return {}
 
 
@@ -96,7 +97,8 @@ class World:
         self.pools = Pools(state, subnets=self.subnets, custody=custody)
         self.swap = Swap(state, pools=self.pools)
         self.stakes = Stakes(state, subnets=self.subnets, network=self.network, clock=self.system)
-        self.results = Results(state)
+        self.mechanisms = Mechanisms(state, parameters=self.parameters)
+        self.results = Results(state, mechanisms=self.mechanisms)
         self.schedule = Schedule(state, clock=self.system, parameters=self.parameters, rules=rules)
         self.weights = Opinions()
         self.epochs = Epochs(
@@ -104,6 +106,7 @@ class World:
             clock=self.system,
             parameters=self.parameters,
             network=self.network,
+            mechanisms=self.mechanisms,
             results=self.results,
             schedule=self.schedule,
             choice=Uncorrected(),
@@ -192,10 +195,13 @@ class World:
         self.pools.inject(ROOT_NETUID, Tao(tao), Alpha(0))
         self.stake(ROOT_NETUID, hotkey, tao)
 
-    def set_weights(self, netuid: NetUid, uid: Uid, weights: dict[int, int]) -> None:
+    def set_weights(
+        self, netuid: NetUid, uid: Uid, weights: dict[int, int], mechanism: int = 0
+    ) -> None:
         """As the call does."""
-        self.weights.of.setdefault(netuid, {})[uid] = tuple(sorted(weights.items()))
-        self.results.set_last_update(netuid, uid, self.system.now())
+        index = storage_index(netuid, mechanism)
+        self.weights.of.setdefault(index, {})[uid] = tuple(sorted(weights.items()))
+        self.results.set_last_update(index, uid, self.system.now())
 
     def next_blocks(self, count: int = 1) -> None:
         """Build empty blocks and check every law after each."""

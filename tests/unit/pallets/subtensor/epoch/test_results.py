@@ -7,7 +7,9 @@ import pytest
 
 from mycelia.frame import State
 from mycelia.pallets.subtensor.epoch import EpochInput, EpochOutput, kernel
+from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms, combined
 from mycelia.pallets.subtensor.epoch.results import Results, storage_index
+from mycelia.pallets.subtensor.hyperparameters.table import Hyperparameters
 from mycelia.primitives import BlockNumber, NetUid, Uid
 from mycelia.state import MemoryStore, Overlay
 
@@ -17,7 +19,9 @@ INDEX = storage_index(NETUID)
 
 @pytest.fixture
 def results() -> Results:
-    results = Results(State(Overlay(MemoryStore().head())))
+    state = State(Overlay(MemoryStore().head()))
+    parameters = Hyperparameters(state)
+    results = Results(state, mechanisms=Mechanisms(state, parameters=parameters))
     for uid in range(3):
         results.append_neuron(NETUID, BlockNumber(5 + uid))
     return results
@@ -40,6 +44,12 @@ def outcome() -> EpochOutput:
     )
 
 
+def keep(results: Results) -> None:
+    """Store the outcome as that of the subnet's only mechanism."""
+    results.keep_mechanism(INDEX, outcome())
+    results.keep(NETUID, combined([outcome()], [10**9]))
+
+
 def test_a_new_neuron_gets_an_entry_in_every_vector(results: Results) -> None:
     assert results.active[NETUID].tolist() == [True] * 3
     assert results.validator_permit[NETUID].tolist() == [False] * 3
@@ -51,7 +61,7 @@ def test_a_new_neuron_gets_an_entry_in_every_vector(results: Results) -> None:
 
 
 def test_an_outcome_is_kept(results: Results) -> None:
-    results.keep(NETUID, outcome())
+    keep(results)
     assert results.incentive[INDEX].tolist() == [0, 32_767, 32_767]
     assert results.dividends[NETUID].tolist() == [65_535, 0, 0]
     assert results.validator_permit[NETUID].tolist() == [True, False, False]
@@ -62,7 +72,7 @@ def test_an_outcome_is_kept(results: Results) -> None:
 
 
 def test_a_new_holder_of_a_uid_starts_clean(results: Results) -> None:
-    results.keep(NETUID, outcome())
+    keep(results)
     results.clear_neuron(NETUID, Uid(0), BlockNumber(200))
     assert results.dividends[NETUID].tolist() == [0, 0, 0]
     assert results.validator_permit[NETUID].tolist() == [False] * 3
@@ -78,7 +88,7 @@ def test_setting_weights_is_noted(results: Results) -> None:
 
 
 def test_stored_vectors_cannot_be_changed(results: Results) -> None:
-    results.keep(NETUID, outcome())
+    keep(results)
     for stored in (results.active[NETUID], results.bonds[INDEX, Uid(0)], results.consensus[NETUID]):
         assert isinstance(stored, np.ndarray)
         with pytest.raises(ValueError, match="read-only"):
