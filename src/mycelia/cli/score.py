@@ -17,7 +17,6 @@ from mycelia.primitives.errors import AppError
 
 _WHY_NOT = {
     "answers_differ": "its answers are not those of the model",
-    "too_few_answers": "too few answers so far",
     "silent": "it does not answer",
     "claim_uncommitted": "its digest is not on the chain",
     "claim_unknown": "the subnet's validators do not know the model",

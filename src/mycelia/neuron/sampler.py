@@ -55,14 +55,17 @@ class Sampler:
         concurrency: int = 16,
         deadline_s: float | None = None,
         keep: Callable[[Receipt], Awaitable[None]] | None = None,
+        heard: Callable[[Sample], None] | None = None,
         log: EventLog | None = None,
     ) -> None:
         """`concurrency` bounds the requests under way at once; a deadline replaces the subnet's.
 
-        `keep` is given every receipt before the answer it is for is judged.
+        `keep` is given every receipt before the answer it is for is judged; `heard` every sample as
+        it is made, without the wait for slower miners.
         """
         self._subnet = subnet
         self._keep = keep
+        self._heard = heard
         self._deadline_s = deadline_s or subnet.limits.deadline_s
         self._caller = caller
         self._slots = asyncio.Semaphore(concurrency)
@@ -85,6 +88,14 @@ class Sampler:
         return list(await asyncio.gather(*asked))
 
     async def _sample(
+        self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool
+    ) -> Sample:
+        sample = await self._outcome(miner, challenge, round_, streamed)
+        if self._heard:
+            self._heard(sample)
+        return sample
+
+    async def _outcome(
         self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool
     ) -> Sample:
         try:

@@ -28,7 +28,7 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
-from mycelia.neuron.vouching import LEAST_ANSWERS, Voucher
+from mycelia.neuron.vouching import Voucher
 from mycelia.wire.receipt import Receipt
 
 _FOLLOW_S = 1.0
@@ -44,8 +44,6 @@ _LEDGER_MOST_S = 10.0
 """Longest pause between two tries to write to a ledger that takes nothing."""
 _SETTLED_SHARE = 0.5
 """Part of the rounds in which a miner with a known score takes part; newcomers are in each."""
-_HURRY = 0.2
-"""Part of the usual time between rounds, while there are miners of whom next to nothing is known."""
 _EVIDENCE = 10_000
 """Samples of a subnet that are read at the start, for what they say of claims."""
 _REST = 1.0
@@ -112,12 +110,6 @@ def chosen(targets: Sequence[Neuron], book: Book) -> list[Neuron]:
     return wanted or [_CHANCE.choice(targets)]
 
 
-def has_unseen(targets: Sequence[Neuron], book: Book) -> bool:
-    """Whether any miner has fewer samples than a word for it takes."""
-    known = {held.miner for held in book.values() if held.samples >= LEAST_ANSWERS}
-    return any(miner.identity not in known for miner in targets)
-
-
 class Validator:
     """Runs until told to stop. What it cannot handle ends it: its supervisor starts it anew."""
 
@@ -158,7 +150,8 @@ class Validator:
                 tasks.append(group.create_task(self._sample(seat)))
                 tasks.append(group.create_task(self._weigh(seat)))
                 if seat.voucher:
-                    seat.voucher.note(self._ledger.recent(seat.subnet.name, _EVIDENCE))
+                    for sample in self._ledger.recent(seat.subnet.name, _EVIDENCE):
+                        seat.voucher.note(sample)
                     targets = partial(seat.targets, self._hotkey)
                     tasks.append(group.create_task(seat.voucher.run(targets)))
             await stop.wait()
@@ -193,6 +186,7 @@ class Validator:
             self._caller,
             concurrency=self._config.concurrency,
             keep=partial(self._keep, seat),
+            heard=seat.voucher.note if seat.voucher else None,
             log=self._log,
         )
         while True:
@@ -202,8 +196,6 @@ class Validator:
                 took_s = time.monotonic() - started_s
                 # At no beat that a miner could tell from the traffic of consumers.
                 wanted_s = self._config.round_s * _CHANCE.uniform(0.5, 1.5)
-                if has_unseen(seat.targets(self._hotkey), seat.book):
-                    wanted_s *= _HURRY
                 await asyncio.sleep(max(_REST * took_s, wanted_s - took_s))
             else:
                 await asyncio.sleep(_FOLLOW_S / 4)
@@ -231,8 +223,6 @@ class Validator:
         for sample in samples:
             record(seat.book, sample)
             self._verdicts[name, sample.verdict.value] += 1
-        if seat.voucher:
-            seat.voucher.note(samples)
         seat.round = plan.number
         if plan.number % _PRUNE_ROUNDS == 0:
             await self._kept(seat, lambda: self._ledger.prune(name, _KEPT_SAMPLES))

@@ -5,8 +5,9 @@ changes its claim begins anew, and who answers under none has nothing to attest.
 for the claim if it scores at least the subnet's `floor`. One stray answer in a hundred is forgiven,
 for checks have false alarms; a miner that cheats on one request in ten is past that in no time.
 
-The fewer answers a claim rests on, the shorter the word holds: seconds after two, minutes after
-twenty. So a good newcomer is offered at once, and one that only began well not for long.
+The fewer answers a claim rests on, the shorter the word holds: a minute after one, five after
+twenty. So a good newcomer is offered at once, and one that only began well not for long. Nobody is
+offered on one answer alone, since it takes the words of several validators.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,7 +28,8 @@ from mycelia.neuron.manifest import LIFE_S, ClaimError, Manifest
 from mycelia.primitives.errors import AppError
 from mycelia.wire.contract import Endpoint
 
-LEAST_ANSWERS = 2
+_LEAST_LIFE = 0.2
+"""Of a word on few answers, as a part of the longest: the next round may be that far off."""
 WINDOW = 100
 """Newest answers that count."""
 _FORGIVEN = 1
@@ -63,7 +65,7 @@ class Evidence:
             return "answers_differ"
         if self.failures >= _SILENT:
             return "silent"
-        return "" if len(self.answers) >= LEAST_ANSWERS else "too_few_answers"
+        return ""
 
     @property
     def strays(self) -> int:
@@ -73,7 +75,7 @@ class Evidence:
     @property
     def life_s(self) -> float:
         """How long a word about it may hold."""
-        return LIFE_S * min(1.0, len(self.answers) / KNOWN_SAMPLES)
+        return LIFE_S * max(_LEAST_LIFE, min(1.0, len(self.answers) / KNOWN_SAMPLES))
 
 
 def weighed(held: Evidence | None, sample: Sample, floor: float) -> Evidence | None:
@@ -133,14 +135,14 @@ class Voucher:
         self._words: dict[str, _Word] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def note(self, samples: Iterable[Sample]) -> None:
-        """Take samples as evidence, in their order."""
-        for sample in samples:
-            held = self._evidence.get(sample.miner.hotkey)
-            found = weighed(held, sample, self._floor)
-            if found is not None and found is not held:
-                self._evidence[sample.miner.hotkey] = found
-                self._words.pop(sample.miner.hotkey, None)
+    def note(self, sample: Sample) -> None:
+        """Take a sample as evidence."""
+        hotkey = sample.miner.hotkey
+        held = self._evidence.get(hotkey)
+        found = weighed(held, sample, self._floor)
+        if found is not None and found is not held:
+            self._evidence[hotkey] = found
+            self._words.pop(hotkey, None)
 
     def attested(self) -> frozenset[str]:
         """Miners that can show a word of this validator's at this moment."""

@@ -134,7 +134,7 @@ def test_the_newest_samples_can_be_had_alone(path):
 def test_what_became_of_a_claim_is_remembered(path):
     ledger = Ledger(path)
     assert ledger.claim("text", "alice") is None
-    ledger.set_claim("text", Claimed("alice", "ab", "", "too_few_answers"))
+    ledger.set_claim("text", Claimed("alice", "ab", "", "claim_unknown"))
     said = Claimed("alice", "ab", "smollm2 (Q4_1) by xllamacpp==1", "attested", 12)
     ledger.set_claim("text", said)
     assert ledger.claim("text", "alice") == said

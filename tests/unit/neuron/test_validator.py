@@ -14,7 +14,7 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.neuron.routes import Traffic, routes
 from mycelia.neuron.sampler import Round, Sampler, challenge_rng
 from mycelia.neuron.subnet import Judgement
-from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen, has_unseen
+from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen
 from mycelia.wire.client import WireClient
 from mycelia.wire.contract import AllowSet
 from mycelia.wire.server import WireServer
@@ -74,6 +74,23 @@ async def test_round_asks_every_miner_something_else():
     assert all(sample.latency_ms >= sample.first_byte_ms > 0 for sample in samples.values())
 
 
+async def test_samples_are_told_as_they_are_made():
+    gate, heard = asyncio.Event(), []
+
+    @Sum.miner
+    async def slow(ask):
+        await gate.wait()
+        yield Sum.Piece(part=ask.a + ask.b)
+
+    async with miners(honest, slow) as found, WireClient(VALIDATOR) as client:
+        sampler = Sampler(Sum(None), client, heard=heard.append)
+        running = asyncio.create_task(sampler.run(Round(1, b"s", found)))
+        await eventually(lambda: heard)
+        assert [sample.miner.uid for sample in heard] == [1]
+        gate.set()
+        assert sorted(s.miner.uid for s in await running) == [s.miner.uid for s in heard] == [1, 2]
+
+
 async def test_seed_reveals_the_challenge():
     asked = []
 
@@ -112,15 +129,6 @@ def test_newcomers_are_sampled_more_until_their_score_is_known():
     assert all({2, 3} <= set(found) for found in rounds)
     assert 50 < sum(1 in found for found in rounds) < 150
     assert all(chosen([old], book) for _ in range(20))
-
-
-def test_rounds_come_sooner_until_every_miner_was_asked_twice():
-    one, two = (neuron(uid, f"h{uid}", port=1) for uid in (1, 2))
-    book = {1: Standing(one.identity, samples=2, failures=2), 2: Standing(two.identity, samples=1)}
-    assert not has_unseen([one], book)
-    assert has_unseen([one, two], book)
-    assert has_unseen([replace(one, registered_at=9)], book)
-    assert has_unseen([one], {})
 
 
 async def test_both_forms_of_the_call_are_asked_for():

@@ -66,6 +66,8 @@ class Vision(Subnet):
     Ask = Ask
     Answer = Answer
     limits: ClassVar[Limits] = Limits(deadline_s=10.0, first_byte_s=10.0, body_bytes=64 * 1024)
+    floor: ClassVar[float] = 0.2
+    """Far below what any recogniser gets on a single sheet, far above what guessing does."""
 
     @cached_property
     def _digits(self) -> Digits:
