@@ -14,11 +14,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
-from mycelia.primitives import AccountId, AppError, Bug, InvalidTransaction
+from mycelia.primitives import AccountId, AppError, InvalidTransaction
 
 HEAD: Final = Struct("<IBI")
 _SIZE: Final = Struct("<I")
@@ -54,9 +54,8 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.WriteTransport):
-            raise Bug("A stream socket gives a transport that can be written.")
-        self._transport = transport
+        # One that can be written, on a stream socket; uvloop's does not derive from asyncio's.
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def connection_lost(self, _cause: Exception | None) -> None:
         self._transport = None
@@ -190,6 +189,10 @@ class SealerClient:
     def stats(self) -> asyncio.Future[dict[str, int | float]]:
         """Counters of pool and engine."""
         return self._call("stats", None)
+
+    def report(self, counters: dict[str, float]) -> asyncio.Future[None]:
+        """Tell what this process did and holds, for the node's metrics."""
+        return self._call("report", counters)
 
     def start(self) -> asyncio.Future[dict[str, Any]]:
         """Where the store is and what the network is called, once the sealer has them."""

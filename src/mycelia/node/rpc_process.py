@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
+import uvloop
 
 from mycelia.chain.header import decode_header
 from mycelia.crypto import blake2_256
@@ -25,6 +27,8 @@ from mycelia.rpc.hub import Hub
 from mycelia.state.lmdb import LmdbStore
 
 log = logging.getLogger("mycelia.rpc")
+
+_REPORT_S: Final = 1.0
 
 
 class RpcProcess:
@@ -54,15 +58,28 @@ class RpcProcess:
         server = RpcServer(node)
         await server.start(self._listener)
         log.info("rpc_serving port=%s", self._listener.getsockname()[1])
+        reporting = asyncio.create_task(_report(sealer, hub, server))
         try:
             await self._over.wait()
         finally:
+            reporting.cancel()
+            await asyncio.wait({reporting})
             await server.stop()
             store.close()
 
     def _on_news(self, kind: Kind, _ticket: int, payload: bytes) -> None:
         if self._node is not None:
             deliver(self._node, kind, payload)
+
+
+async def _report(sealer: SealerClient, hub: Hub, server: RpcServer) -> None:
+    """Tell the node every second what this process does, until the link is gone."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            cpu_s = usage.ru_utime + usage.ru_stime
+            await sealer.report({**hub.counters(), **server.counters(), "cpu_seconds": cpu_s})
+            await asyncio.sleep(_REPORT_S)
 
 
 def deliver(listener: Listener, kind: Kind, payload: bytes) -> None:
@@ -87,7 +104,7 @@ def main(arguments: list[str]) -> None:
     async def run() -> None:
         await RpcProcess(socket.socket(fileno=listener_fd), socket.socket(fileno=link_fd)).run()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 if __name__ == "__main__":
