@@ -12,18 +12,22 @@ from mycelia.chain.chain import (
 )
 from mycelia.chain.header import Block, Header, extrinsics_root
 from mycelia.chain.history import History
+from mycelia.chain.past_epoch import CannotExplain, PastEpoch, past_epoch
 
 __all__ = [
     "Block",
     "Budget",
+    "CannotExplain",
     "Chain",
     "Draft",
     "Header",
     "History",
+    "PastEpoch",
     "Proposal",
     "copy_genesis",
     "extrinsics_root",
     "open_chain",
+    "past_epoch",
     "replay",
     "verify_signature",
 ]

@@ -7,6 +7,7 @@ A method takes the node, then its parameters; their annotations say how JSON bec
     int              a whole number, or one as 0x-hex
     str, bool        themselves
     list[T], T | None
+    T | U            the first that can be read
 """
 
 from __future__ import annotations
@@ -166,9 +167,9 @@ def reader(annotation: Any) -> Reader:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is list:
         return _list_of(reader(arguments[0]))
-    if origin in (Union, UnionType) and NoneType in arguments:
-        choices = [reader(argument) for argument in arguments if argument is not NoneType]
-        return _optional(_first_of(choices))
+    if origin in (Union, UnionType):
+        choice = _first_of([reader(kind) for kind in arguments if kind is not NoneType])
+        return _optional(choice) if NoneType in arguments else choice
     raise TypeError(f"{annotation!r} cannot be an RPC parameter. See the table of this module.")
 
 

@@ -1,5 +1,5 @@
 """All methods, declared on import."""
 
-from mycelia.rpc.methods import author, chain, mycelia, payment, state, system
+from mycelia.rpc.methods import author, chain, explain, mycelia, payment, state, system
 
-__all__ = ["author", "chain", "mycelia", "payment", "state", "system"]
+__all__ = ["author", "chain", "explain", "mycelia", "payment", "state", "system"]

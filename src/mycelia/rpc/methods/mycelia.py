@@ -1,4 +1,4 @@
-"""`mycelia_*`: what Substrate has no method for. All but `mycelia_stats` are orders to a development node."""
+"""`mycelia_*`: what Substrate has no method for. All here but `mycelia_stats` are orders to a development node."""
 
 from __future__ import annotations
 

@@ -217,6 +217,21 @@ def dividend_distribution(
 ) -> Dividends:
     """Split the pending amounts by the epoch's dividends, each parted by what earned it.
 
+    Source: coinbase/run_coinbase.rs::calculate_dividend_distribution
+    """
+    parts = dividends_by_stake(dividends_rao, stakes_rao, weight_q32)
+    return Dividends(
+        shared(parts.alpha_q32, pending_alpha_rao), shared(parts.root_q32, pending_root_rao)
+    )
+
+
+def dividends_by_stake(
+    dividends_rao: Mapping[AccountId, int],
+    stakes_rao: Mapping[AccountId, tuple[int, int]],
+    weight_q32: int,
+) -> Dividends:
+    """Part dividends by the two kinds of stake that earned them.
+
     `stakes_rao` holds alpha and root TAO per validator. A dividend falls to the root as far as the
     stake behind it is weighed root TAO. Who has no stake recorded earns nothing.
 
@@ -227,12 +242,19 @@ def dividend_distribution(
     for hotkey, dividend_rao in dividends_rao.items():
         if hotkey not in stakes_rao:
             continue
-        alpha_stake, root_stake = stakes_rao[hotkey]
-        weighed = mul_u96f32(root_stake << 32, weight_q32)
-        part = div_u96f32(weighed, (alpha_stake << 32) + weighed)
+        part = root_part_q32(*stakes_rao[hotkey], weight_q32)
         root[hotkey] = mul_u96f32(dividend_rao << 32, part)
         alpha[hotkey] = (dividend_rao << 32) - root[hotkey]
-    return Dividends(shared(alpha, pending_alpha_rao), shared(root, pending_root_rao))
+    return Dividends(alpha, root)
+
+
+def root_part_q32(alpha_rao: int, root_rao: int, weight_q32: int) -> int:
+    """The part of a validator's stake weight that is root TAO.
+
+    Source: coinbase/run_coinbase.rs::calculate_dividend_distribution
+    """
+    weighed = mul_u96f32(root_rao << 32, weight_q32)
+    return div_u96f32(weighed, (alpha_rao << 32) + weighed)
 
 
 def shared(parts: Mapping[AccountId, int], pending_rao: int) -> dict[AccountId, int]:

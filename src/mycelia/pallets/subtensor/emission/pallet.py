@@ -48,7 +48,7 @@ class Mint(Protocol):
 class Witness(Protocol):
     """Looks on, to explain; changes nothing. The chain's own blocks have none."""
 
-    def __call__(self, coinbase: Coinbase, netuid: NetUid) -> None:
+    def __call__(self, coinbase: Coinbase, netuid: NetUid, /) -> None:
         """See a subnet's epoch about to run: all that it reads, and what waits for it."""
 
 

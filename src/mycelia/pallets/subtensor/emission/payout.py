@@ -78,7 +78,7 @@ class DividendPay:
 
     hotkey: AccountId
     coldkey: AccountId
-    amount_q32: int
+    amount_rao_q32: int
     take: Alpha
     rest: Alpha
 
@@ -228,15 +228,16 @@ class Payout(Pallet, name="SubtensorModule"):
         self, netuid: NetUid, earned: Iterable[Earned], *, validators: Alpha, root: Alpha
     ) -> kernel.Dividends:
         """The two amounts by the dividends of those whose stake earned them."""
-        granted = {grant.hotkey: grant.dividend for grant in earned if grant.dividend}
-        dividends = self.families.dividends_by_lender(netuid, granted)
+        dividends = self.dividends(netuid, earned)
+        weight = self.prices.tao_weight_q32()
         return kernel.dividend_distribution(
-            dividends, self._stakes_of(netuid, dividends), self.tao_weight_q32(), validators, root
+            dividends, self.stakes_of(netuid, dividends), weight, validators, root
         )
 
-    def tao_weight_q32(self) -> int:
-        """How much a TAO staked on the root counts beside an alpha, with 32 fraction bits."""
-        return self.prices.tao_weight_q32()
+    def dividends(self, netuid: NetUid, earned: Iterable[Earned]) -> Mapping[AccountId, int]:
+        """The epoch's dividends in rao, of those whose stake earned them."""
+        granted = {grant.hotkey: grant.dividend for grant in earned if grant.dividend}
+        return self.families.dividends_by_lender(netuid, granted)
 
     def owner_hotkeys(self, netuid: NetUid) -> frozenset[AccountId]:
         """The hotkeys of the subnet's owner that hold a uid: what they mine is burned."""
@@ -244,9 +245,10 @@ class Payout(Pallet, name="SubtensorModule"):
         keys = (*owned, self.subnets.subnet_owner_hotkey[netuid])
         return frozenset(hotkey for hotkey in keys if self.neurons.has(netuid, hotkey))
 
-    def _stakes_of(
+    def stakes_of(
         self, netuid: NetUid, hotkeys: Iterable[AccountId]
     ) -> Mapping[AccountId, tuple[int, int]]:
+        """Alpha and root TAO behind each, in rao."""
         total_of = self.stakes.total_of
         return {key: (total_of(key, netuid), total_of(key, ROOT_NETUID)) for key in hotkeys}
 
@@ -266,16 +268,16 @@ class Payout(Pallet, name="SubtensorModule"):
         behind = self.stakes.auto_stake_destination[owner, netuid] or grant.hotkey
         return MinerPay(grant.hotkey, grant.incentive, StakePay(behind, owner, grant.incentive))
 
-    def _root_pay(self, hotkey: AccountId, amount_q32: int) -> RootPay:
-        take, rest = self._parts(hotkey, amount_q32)
+    def _root_pay(self, hotkey: AccountId, amount_rao_q32: int) -> RootPay:
+        take, rest = self._parts(hotkey, amount_rao_q32)
         root_rao = self.stakes.total_of(hotkey, ROOT_NETUID)
         claim = None if rest > root_rao else kernel.proportion_q32(rest, root_rao)
-        return RootPay(hotkey, self.stakes.owner[hotkey], amount_q32, take, rest, claim)
+        return RootPay(hotkey, self.stakes.owner[hotkey], amount_rao_q32, take, rest, claim)
 
-    def _parts(self, hotkey: AccountId, amount_q32: int) -> tuple[Alpha, Alpha]:
+    def _parts(self, hotkey: AccountId, amount_rao_q32: int) -> tuple[Alpha, Alpha]:
         """A validator's take, and what is left for all."""
-        take_q32 = kernel.taken_q32(amount_q32, self.stakes.take_of(hotkey))
-        return Alpha(u64_of_q32(take_q32)), Alpha(u64_of_q32(amount_q32 - take_q32))
+        take_q32 = kernel.taken_q32(amount_rao_q32, self.stakes.take_of(hotkey))
+        return Alpha(u64_of_q32(take_q32)), Alpha(u64_of_q32(amount_rao_q32 - take_q32))
 
     # Paying it
 

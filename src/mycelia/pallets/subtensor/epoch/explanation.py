@@ -3,6 +3,9 @@
 All of it comes out of the clear kernel, so a third party that has the same input finds the same
 numbers, and can follow any of them by hand: with / and * as `fixed` rounds them,
 
+- `stake` is `counted_rao_q64` / `counted_total_rao_q64`, and `active_stake` is that of those who
+  are active and had a permit: stake / `active_total`;
+- a weight is what was set / `row_total`, of what counts in the row;
 - `consensus` is the weighted median of the votes' weights: the first in rising order at which the
   votes so far exceed `minority`;
 - `rank` is the sum over votes of stake * clipped, and `incentive` is rank / `ranks_total`;
@@ -13,8 +16,8 @@ numbers, and can follow any of them by hand: with / and * as `fixed` rounds them
 - `server_share` is incentive / `combined_total`, `validator_share` is dividend / `combined_total`,
   and an emission is its share * the epoch's emission.
 
-Units: everything is a share with 32 fraction bits, except uids, flags, `bond_u16` as it is stored,
-and emissions in rao.
+Units: everything is a share with 32 fraction bits, except uids, flags, `set_u16` and `row_total` as
+weights are set, `bond_u16` as it is stored, and what is in rao.
 Source: `kernel` and `bonds`.
 """
 
@@ -23,8 +26,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mycelia.pallets.subtensor.epoch.bonds import BondSteps
-from mycelia.pallets.subtensor.epoch.kernel import Steps, amounts, steps_of
-from mycelia.pallets.subtensor.epoch.matrices import column_sums, normalized
+from mycelia.pallets.subtensor.epoch.kernel import (
+    Steps,
+    admitted_weights,
+    amounts,
+    counted_stake,
+    steps_of,
+)
+from mycelia.pallets.subtensor.epoch.matrices import Matrix, Row, column_sums, normalized
 from mycelia.pallets.subtensor.epoch.types import EpochInput
 from mycelia.primitives.fixed import (
     ONE_Q32,
@@ -42,6 +51,8 @@ class Vote:
     validator: int
     stake: int
     vote: int
+    set_u16: int
+    row_total: int
     weight: int
     clipped: int
     rank: int
@@ -51,11 +62,12 @@ class Vote:
 class Bond:
     """What the neuron says of one miner and owns of it, and what that pays.
 
-    `weight` is as set, as a share of the row; `clipped` within the consensus; `bought` what its bond
+    `weight` is what was set as a share of the row; `clipped` within the consensus; `bought` what its bond
     moves to, at the speed `alpha`.
     """
 
     miner: int
+    set_u16: int
     weight: int
     clipped: int
     bought: int
@@ -74,10 +86,14 @@ class Explanation:
     """One neuron's epoch, step by step. `votes` speak of it as a miner, `bonds` as a validator."""
 
     uid: int
+    emission_rao: int
+    counted_rao_q64: int
+    counted_total_rao_q64: int
     stake: int
     is_active: bool
     had_permit: bool
     has_permit: bool
+    active_total: int
     active_stake: int
     votes: tuple[Vote, ...]
     minority: int
@@ -85,6 +101,7 @@ class Explanation:
     rank: int
     ranks_total: int
     incentive: int
+    row_total: int
     bonds: tuple[Bond, ...]
     validator_trust: int
     earned: int
@@ -104,25 +121,35 @@ def explained(epoch: EpochInput, uid: int) -> Explanation:
     stake instead.
     """
     steps = steps_of(epoch)
-    bonds = steps.bonds
+    bonds, counted = steps.bonds, counted_stake(epoch)
+    counting = admitted_weights(epoch, steps.speakers)
     votes = normalized([stake for stake in steps.active_stake if stake])
     combined_total = sum(steps.incentive) + sum(bonds.dividends)
     (server_rao,) = amounts([steps.servers[uid]], epoch.emission_rao)
     (validator_rao,) = amounts([steps.validators[uid]], epoch.emission_rao)
     return Explanation(
         uid=uid,
+        emission_rao=epoch.emission_rao,
+        counted_rao_q64=counted[uid],
+        counted_total_rao_q64=sum(counted),
         stake=steps.stake[uid],
         is_active=steps.active[uid],
         had_permit=steps.speakers[uid],
         has_permit=steps.permits[uid],
+        active_total=sum(
+            stake
+            for stake, active, spoke in zip(steps.stake, steps.active, steps.speakers, strict=True)
+            if active and spoke
+        ),
         active_stake=steps.active_stake[uid],
-        votes=votes_on(steps, uid),
+        votes=votes_on(steps, counting, uid),
         minority=sub_q32(sum(votes), q32_of_u16_share(epoch.parameters.kappa_u16)),
         consensus=steps.consensus[uid],
         rank=steps.ranks[uid],
         ranks_total=sum(steps.ranks),
         incentive=steps.incentive[uid],
-        bonds=bonds_of(steps, uid),
+        row_total=_total_u16(counting[uid]),
+        bonds=bonds_of(steps, counting[uid], uid),
         validator_trust=sum(steps.clipped[uid].values()),
         earned=bonds.earned[uid],
         earned_total=sum(bonds.earned),
@@ -135,7 +162,7 @@ def explained(epoch: EpochInput, uid: int) -> Explanation:
     )
 
 
-def votes_on(steps: Steps, uid: int) -> tuple[Vote, ...]:
+def votes_on(steps: Steps, counting: Matrix, uid: int) -> tuple[Vote, ...]:
     """What each validator with active stake says of the uid."""
     voters = [i for i, stake in enumerate(steps.active_stake) if stake]
     votes = normalized([steps.active_stake[i] for i in voters])
@@ -144,6 +171,8 @@ def votes_on(steps: Steps, uid: int) -> tuple[Vote, ...]:
             validator=i,
             stake=steps.active_stake[i],
             vote=vote,
+            set_u16=counting[i].get(uid, 0) >> 32,
+            row_total=_total_u16(counting[i]),
             weight=steps.weights[i].get(uid, 0),
             clipped=(clipped := steps.clipped[i].get(uid, 0)),
             rank=mul_q32(steps.active_stake[i], clipped),
@@ -152,7 +181,7 @@ def votes_on(steps: Steps, uid: int) -> tuple[Vote, ...]:
     )
 
 
-def bonds_of(steps: Steps, uid: int) -> tuple[Bond, ...]:
+def bonds_of(steps: Steps, counting: Row, uid: int) -> tuple[Bond, ...]:
     """What the uid says of each miner, and owns of it."""
     bonds = steps.bonds
     weights, clipped = steps.weights[uid], steps.clipped[uid]
@@ -161,6 +190,7 @@ def bonds_of(steps: Steps, uid: int) -> tuple[Bond, ...]:
     return tuple(
         Bond(
             miner=j,
+            set_u16=counting.get(j, 0) >> 32,
             weight=weights.get(j, 0),
             clipped=clipped.get(j, 0),
             bought=bought.get(j, 0),
@@ -182,3 +212,8 @@ def speed_of(bonds: BondSteps, validator: int, miner: int) -> int:
     if isinstance(bonds.alphas, int):
         return bonds.alphas
     return bonds.alphas[validator].get(miner, ONE_Q32)
+
+
+def _total_u16(row: Row) -> int:
+    """The sum of a row of weights, as they are set."""
+    return sum(row.values()) >> 32

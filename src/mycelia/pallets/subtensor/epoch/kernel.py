@@ -170,13 +170,18 @@ def normalized_stake(epoch: EpochInput) -> Vector:
     Units: stake has 64 fraction bits, the shares 32; both steps round down.
     Source: epoch/run_epoch.rs::epoch_mechanism, epoch/math.rs::inplace_normalize_64
     """
+    counted = counted_stake(epoch)
+    total = sum(counted)
+    return [(s << 64) // total >> 32 for s in counted] if total else [s >> 32 for s in counted]
+
+
+def counted_stake(epoch: EpochInput) -> list[int]:
+    """Stake in rao with 64 fraction bits; none for those below the threshold, save the owner."""
     threshold_q64 = epoch.parameters.stake_threshold_rao << 64
-    counted = [
+    return [
         s if s >= threshold_q64 or uid == epoch.owner_uid else 0
         for uid, s in enumerate(epoch.stakes_q64)
     ]
-    total = sum(counted)
-    return [(s << 64) // total >> 32 for s in counted] if total else [s >> 32 for s in counted]
 
 
 def new_permits(epoch: EpochInput, stake: Vector) -> list[bool]:

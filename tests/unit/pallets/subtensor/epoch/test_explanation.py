@@ -62,6 +62,17 @@ def over(a: int, b: int) -> int:
     return (a << 32) // b if b else 0
 
 
+def check_stake_and_weights(why: Explanation) -> None:
+    assert why.stake == (why.counted_rao_q64 << 64) // why.counted_total_rao_q64 >> 32
+    speaks = why.is_active and why.had_permit
+    assert why.active_stake == (over(why.stake, why.active_total) if speaks else 0)
+    for vote in why.votes:
+        assert vote.weight == over(vote.set_u16 << 32, vote.row_total << 32)
+    assert why.row_total == sum(bond.set_u16 for bond in why.bonds)
+    for bond in why.bonds:
+        assert bond.weight == over(bond.set_u16 << 32, why.row_total << 32)
+
+
 def check_as_miner(why: Explanation) -> None:
     counted, median = 0, 0
     for vote in sorted(why.votes, key=lambda vote: vote.weight):
@@ -99,6 +110,7 @@ def test_every_step_follows_from_those_before(rules: EpochRules, liquid: bool) -
     assert sum(outcome.dividends_u16) > 0
     for uid in range(N):
         why = explained(epoch, uid)
+        check_stake_and_weights(why)
         check_as_miner(why)
         check_as_validator(why, rules)
         assert why.server_share == over(why.incentive, why.combined_total)
