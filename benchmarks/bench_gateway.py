@@ -5,8 +5,13 @@ counter-signed and safe on disk, attested claims compared. The relay is thirty l
 checks one key and passes bytes on to one server, which is the least that a door can cost.
 
 One process each for gateway, relay, and the miners with the relay's upstream; the load comes from
-bare sockets. A unary answer is one chat completion, a stream has 64 pieces. CPU time per request is
-the gateway's own, at concurrency 1 and 16.
+bare sockets. A unary answer is one chat completion. A stream has 64 pieces, which the miner sends in
+one burst, or paced, 10 ms apart, as models do. CPU time per request is the door's own process, its
+thread that writes receipts included, at concurrency 1 and 16.
+
+A loaded machine makes all of it dearer, so each figure also stands as a multiple of two others of
+the same run: the relay's, and what the three signatures of a request alone cost (one made for the
+miner, one of the miner's checked, one made beside it).
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import tempfile
@@ -30,6 +36,7 @@ from aiohttp import web
 
 from mycelia.gateway import Dispatcher, Gateway, Keys, Meter, Metrics, Route, Router
 from mycelia.gateway.keys import Account, digest_of
+from mycelia.gateway.process import settle_memory
 from mycelia.neuron.routes import Traffic, routes
 from mycelia.subnets.text import SPEC, Answer, Ask, Piece, Text
 from mycelia.wire import AllowSet, Endpoint, WireClient, WireLimits, WireServer
@@ -37,8 +44,11 @@ from mycelia.wire.listener import Listener
 
 MINERS = 4
 PIECES = 64
+PAUSE_S = 0.01
 RUNS = 3
 RUN_S = 2.0
+WAYS = (("unary", 1), ("unary", 16), ("stream", 1), ("stream", 16), ("paced", 16))
+SLOWLY = "Say something, please, and take your time."
 KEY = "bench-key"
 CLAIM = b"c" * 32
 LIMITS = WireLimits(per_hotkey_s=1e5, burst=1e5, inflight=256)
@@ -50,7 +60,10 @@ def _keypair(name: str) -> bittensor_core.Keypair:
 
 async def _recite(ask: Ask) -> AsyncIterator[Piece]:
     """One piece, or as many as tokens were asked for: as a model does it, one by one."""
+    pause_s = PAUSE_S if ask.messages[-1].content == SLOWLY else 0.0
     for number in range(ask.max_tokens):
+        if pause_s:
+            await asyncio.sleep(pause_s)
         final = number == ask.max_tokens - 1
         yield Piece(
             text="word ",
@@ -76,7 +89,10 @@ async def _miners(pipe: Connection) -> None:
             return web.json_response(Answer(text="word ", tokens=(1,), finish="stop").model_dump())
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
+        pause_s = PAUSE_S if body["messages"][-1]["content"] == SLOWLY else 0.0
         for _ in range(PIECES):
+            if pause_s:
+                await asyncio.sleep(pause_s)
             await response.write(b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n')
         await response.write(b"data: [DONE]\n\n")
         return response
@@ -106,6 +122,7 @@ async def _gateway(pipe: Connection, ports: list[int], folder: str) -> None:
         dispatcher = Dispatcher(Found(), caller, Router(), metrics)
         gateway = Gateway([SPEC], Found(), dispatcher, metrics, LIMITS, keys=keys, meter=meter)
         pipe.send(await Listener(gateway, LIMITS).start("127.0.0.1", 0))
+        settle_memory()
         await _report_cpu(pipe)
 
 
@@ -143,19 +160,36 @@ async def _site(handler: Any) -> int:
 
 async def _report_cpu(pipe: Connection) -> None:
     while await asyncio.to_thread(pipe.recv):
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        pipe.send(used.ru_utime + used.ru_stime)
+        pipe.send(_cpu_s())
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _signatures_us() -> float:
+    """CPU time of the three signatures that a request takes."""
+    ours, miner = _keypair("gateway"), _keypair("miner0")
+    text, count, before_s = b"t" * 300, 200, _cpu_s()
+    for _ in range(count):
+        ours.sign(text)
+        signature = miner.sign(text)
+        bittensor_core.verify(text, signature, miner.ss58_address, miner.crypto_type)
+    return (_cpu_s() - before_s) / count * 1e6
 
 
 def _main(body: Any, *arguments: Any) -> None:
     uvloop.run(body(*arguments))
 
 
-def _request(*, stream: bool) -> bytes:
+def _request(way: str) -> bytes:
+    stream = way != "unary"
+    text = SLOWLY if way == "paced" else "Say something, please."
     body = json.dumps(
         {
             "model": SPEC.openai_model,
-            "messages": [{"role": "user", "content": "Say something, please."}],
+            "messages": [{"role": "user", "content": text}],
             "max_tokens": PIECES if stream else 1,
             "stream": stream,
         }
@@ -166,9 +200,9 @@ def _request(*, stream: bool) -> bytes:
     ).encode() + body
 
 
-async def _load(port: int, concurrency: int, *, stream: bool) -> list[float]:
+async def _load(port: int, concurrency: int, way: str, run_s: float) -> list[float]:
     """Milliseconds of each answer."""
-    request, until_s = _request(stream=stream), time.perf_counter() + RUN_S
+    request, until_s = _request(way), time.perf_counter() + run_s
     latencies_ms: list[float] = []
 
     async def worker() -> None:
@@ -179,7 +213,7 @@ async def _load(port: int, concurrency: int, *, stream: bool) -> list[float]:
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(head)
-            if stream:
+            if way != "unary":
                 await reader.readuntil(b"0\r\n\r\n")
             else:
                 length = head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
@@ -199,18 +233,24 @@ def _measure(pipes: dict[str, Connection], ports: dict[str, int]) -> dict[str, f
         return float(pipes[door].recv())
 
     for run in range(RUNS + 1):
-        for door, port in ports.items():
-            for way in ("unary", "stream"):
-                for concurrency in (1, 16):
-                    before_s = cpu_s(door)
-                    latencies_ms = uvloop.run(_load(port, concurrency, stream=way == "stream"))
-                    used_s, name = cpu_s(door) - before_s, f"{door}_{way}_c{concurrency}"
-                    if run == 0:
-                        continue  # warms caches and connections
-                    figures.setdefault(f"{name}_cpu_us", []).append(
-                        used_s / len(latencies_ms) * 1e6
-                    )
-                    figures.setdefault(f"{name}_p50_ms", []).append(statistics.median(latencies_ms))
+        # The first run warms caches and connections.
+        run_s = RUN_S if run else RUN_S / 4
+        signatures_us = _signatures_us()
+        for way, concurrency in WAYS:
+            used_us: dict[str, float] = {}
+            for door, port in ports.items():
+                before_s = cpu_s(door)
+                latencies_ms = uvloop.run(_load(port, concurrency, way, run_s))
+                used_us[door] = (cpu_s(door) - before_s) / len(latencies_ms) * 1e6
+                found = {"cpu_us": used_us[door], "p50_ms": statistics.median(latencies_ms)}
+                if door == "gateway":
+                    found["of_the_relay"] = used_us["gateway"] / used_us["relay"]
+                    found["of_the_signatures"] = used_us["gateway"] / signatures_us
+                for name, value in found.items() if run else ():
+                    figures.setdefault(f"{door}_{way}_c{concurrency}_{name}", []).append(value)
+        if run:
+            figures.setdefault("signatures_us", []).append(signatures_us)
+            figures.setdefault("load", []).append(os.getloadavg()[0])
     return {name: round(statistics.median(values), 2) for name, values in figures.items()}
 
 
@@ -231,8 +271,8 @@ def run() -> dict[str, Any]:
             miners = started(_miners)
             ports = miners.recv()
             pipes = {
-                "gateway": started(_gateway, ports, folder),
                 "relay": started(_relay, ports, folder),
+                "gateway": started(_gateway, ports, folder),
             }
             return _measure(pipes, {door: pipe.recv() for door, pipe in pipes.items()})
         finally:

@@ -109,7 +109,7 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
         await listener.stop()
     for server in servers:
         await server.stop()
-    here.meter.close()
+    await here.meter.close()
 
 
 def _packed(first: float) -> str:

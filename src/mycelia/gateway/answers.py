@@ -7,13 +7,13 @@ the answer is translated back. Nothing about the consumer (keys, addresses, name
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from mycelia.gateway import openai
@@ -121,10 +121,12 @@ class Answers:
         """Send the events of one answer. The status was withheld until its first piece came."""
         reply = call.reply
         reply.begin_events()
-        await reply.write(chat.opening())
-        async with reply.kept_alive(), aclosing(stream.batches()) as batches:
-            async for pieces in batches:
-                await reply.write(b"".join([chat.chunk(piece) for piece in pieces]))
+        opening = chat.opening()
+        with reply.kept_alive():
+            async with aclosing(stream.batches()) as batches:
+                async for pieces in batches:
+                    await reply.write(opening + chat.chunks(pieces))
+                    opening = b""
         if chat.finish is None:
             raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
         receipt_id = await self._record(call, chat, stream.route, stream.receipt)
@@ -226,7 +228,7 @@ class Answers:
             "output": steps[-1]["output"],
             "receipts_root": merkle_root(ids).hex() if len(ids) == len(steps) else None,
         }
-        call.reply.whole(json.dumps(body, ensure_ascii=False).encode())
+        call.reply.whole(orjson.dumps(body))
 
     async def _record(
         self, call: Call, chat: openai.Chat, route: Route, receipt: Receipt
@@ -249,14 +251,14 @@ class Answers:
         self._metrics.overhead(call.path, overhead_s)
         _name_miner(call, route)
         call.reply.headers["x-gateway-overhead-ms"] = f"{overhead_s * 1000:.2f}"
-        call.reply.whole(json.dumps(body, ensure_ascii=False).encode())
+        call.reply.whole(orjson.dumps(body))
 
 
 def parsed_object(body: bytes) -> dict[str, Any]:
     """Read a body that must be one JSON object. Raises ApiError 400."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
         raise invalid("The body is not JSON.", "Send one JSON object.") from None
     if not isinstance(value, dict):
         raise invalid("The body is no JSON object.", "Send one JSON object.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -174,7 +174,7 @@ class Dispatcher:
         self, subnet: type[Subnet], body: bytes, attempt: _Attempt
     ) -> tuple[list[Delta], ReplyStream, AsyncIterator[list[bytes]]]:
         async with asyncio.timeout(attempt.patience_s):
-            reply = await attempt.stack.enter_async_context(
+            reply = await attempt.open(
                 self._caller.stream(
                     attempt.route.endpoint,
                     subnet.stream_path(),
@@ -240,12 +240,18 @@ class _Attempt:
         self.route = route
         self.deadline = deadline
         self.patience_s = patience_s
-        self.stack = AsyncExitStack()
         self._router = router
         self._metrics = metrics
         self._started_s = time.monotonic()
+        self._reply: AbstractAsyncContextManager[ReplyStream] | None = None
+        self._is_over = False
         router.began(route)
-        self.stack.callback(router.ended, route)
+
+    async def open(self, reply: AbstractAsyncContextManager[ReplyStream]) -> ReplyStream:
+        """Enter a reply that `close` leaves."""
+        stream = await reply.__aenter__()
+        self._reply = reply
+        return stream
 
     def answered(self) -> None:
         first_byte_s = time.monotonic() - self._started_s
@@ -269,7 +275,12 @@ class _Attempt:
         self._metrics.attempt(self.route.subnet, getattr(error, "code", "too_slow"))
 
     async def close(self) -> None:
-        await self.stack.aclose()
+        if self._is_over:
+            return
+        self._is_over = True
+        self._router.ended(self.route)
+        if self._reply is not None:
+            await self._reply.__aexit__(None, None, None)
 
 
 def _check_claim(route: Route, receipt: Receipt) -> None:

@@ -1,7 +1,8 @@
 """What each account used, and the receipts that prove what it got.
 
 Both are rows of one file, written together, and a consumer is told the id of a receipt only when
-its row is safe. Tokens are counted from what was delivered; only the length of a prompt, which the
+its row is safe. While one commit is under way the rows of the next one gather: the more there is to
+do, the less each row costs. Tokens are counted from what was delivered; only the length of a prompt, which the
 gateway cannot count without the model's vocabulary, is the miner's word, within reason.
 """
 
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mycelia.gateway.directory import Route
@@ -32,9 +34,11 @@ CREATE TABLE usage (
     completion_tokens INTEGER NOT NULL, receipt BLOB);
 CREATE INDEX usage_by_account ON usage (account, model);
 """
+_BATCH = 256
+"""Rows of one commit at most: what cannot be written is kept in memory by commits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Use:
     """One answer, and what it counts for."""
 
@@ -47,6 +51,18 @@ class Use:
     completion_tokens: int = 0
 
 
+@dataclass(slots=True)
+class _Row:
+    """What is to be written of one use, and who waits for it."""
+
+    values: tuple[object, ...]
+    subnet: str
+    epoch: int
+    leaf: bytes
+    statement: receipts.CoSigned
+    is_safe: asyncio.Future[bool]
+
+
 class Meter:
     """Counts uses. Without a file it counts in memory only, and keeps no receipts."""
 
@@ -55,6 +71,8 @@ class Meter:
         self._journal = journal
         self._book: ReceiptBook | None = None
         self._signers: dict[str, Signer] = {}
+        self._waiting: list[_Row] = []
+        self._writer: asyncio.Task[None] | None = None
         self._totals: Counter[tuple[str, str, str]] = Counter()
 
     @classmethod
@@ -75,44 +93,59 @@ class Meter:
         """The receipts, if they are kept."""
         return self._book
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Write what is waiting, then release the file."""
+        if self._writer is not None:
+            await self._writer
         if self._journal is not None:
             self._journal.close()
 
     async def record(self, use: Use) -> str | None:
         """Record a use; return the id of its receipt, or None if that is not safe (yet)."""
         self._metrics.tokens(use.model, use.prompt_tokens, use.completion_tokens)
-        account, model = use.account.name, use.model
-        self._totals[account, model, "requests"] += 1
-        self._totals[account, model, "prompt_tokens"] += use.prompt_tokens
-        self._totals[account, model, "completion_tokens"] += use.completion_tokens
-        if self._journal is None or self._book is None:
+        if self._journal is None:
+            account, model = use.account.name, use.model
+            self._totals[account, model, "requests"] += 1
+            self._totals[account, model, "prompt_tokens"] += use.prompt_tokens
+            self._totals[account, model, "completion_tokens"] += use.completion_tokens
             return None
-        row = (
-            time.time_ns() // 1_000_000,
-            account,
-            model,
-            use.route.subnet,
-            use.route.endpoint.hotkey,
-            use.prompt_tokens,
-            use.completion_tokens,
-        )
+        loop = asyncio.get_running_loop()
+        row = self._row(use, loop.create_future())
+        self._waiting.append(row)
+        if self._writer is None:
+            self._writer = loop.create_task(self._write(self._journal))
+        # A consumer that leaves at the last moment was served all the same: the row stays.
+        return row.leaf.hex() if await row.is_safe else None
+
+    def _row(self, use: Use, is_safe: asyncio.Future[bool]) -> _Row:
+        route = use.route
         statement = receipts.CoSigned.by(self._signers[use.receipt.caller], use.receipt)
         leaf = statement.leaf
+        values = (
+            time.time_ns() // 1_000_000,
+            use.account.name,
+            use.model,
+            route.subnet,
+            route.endpoint.hotkey,
+            use.prompt_tokens,
+            use.completion_tokens,
+            leaf,
+        )
+        return _Row(values, route.subnet, route.epoch, leaf, statement, is_safe)
 
-        def write(db: sqlite3.Connection) -> None:
-            receipts.insert(db, use.route.subnet, use.route.epoch, statement)
-            db.execute("INSERT INTO usage VALUES (NULL,?,?,?,?,?,?,?,?)", (*row, leaf))
-
-        try:
-            # Shielded: a consumer that leaves at the last moment was served all the same.
-            await asyncio.shield(self._journal.write(write))
-        except JournalError:
-            # The answer is good and the row will be written; it just cannot be promised now.
-            self._metrics.late_receipts += 1
-            return None
-        return leaf.hex()
+    async def _write(self, journal: Journal) -> None:
+        """Commit the rows that wait, until there are none."""
+        while self._waiting:
+            rows, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            try:
+                await journal.write(partial(_insert, rows))
+            except (JournalError, sqlite3.Error):
+                # The answers are good and the rows will be written; not now, is all.
+                self._metrics.late_receipts += len(rows)
+                _settle(rows, is_safe=False)
+            else:
+                _settle(rows, is_safe=True)
+        self._writer = None
 
     def usage(self, account: Account) -> dict[str, dict[str, int]]:
         """Return what an account used, by model: of all time if there is a file."""
@@ -135,3 +168,16 @@ class Meter:
                     "completion_tokens": completion,
                 }
         return found
+
+
+def _insert(rows: Sequence[_Row], db: sqlite3.Connection) -> None:
+    statements = [(row.subnet, row.epoch, row.leaf, row.statement) for row in rows]
+    receipts.insert_all(db, statements)
+    usage = [row.values for row in rows]
+    db.executemany("INSERT INTO usage VALUES (NULL,?,?,?,?,?,?,?,?)", usage)
+
+
+def _settle(rows: Sequence[_Row], *, is_safe: bool) -> None:
+    for row in rows:
+        if not row.is_safe.done():
+            row.is_safe.set_result(is_safe)

@@ -13,8 +13,8 @@ pieces have `text`, `tokens`, `finish` and `prompt_tokens`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -51,6 +51,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (0,),
 }
 _GAP = "\u2402"
+_GAP_JSON = orjson.dumps(_GAP)
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -113,7 +114,7 @@ def ask_of(ask: type[Request], fields: Json) -> Request:
     """Make a subnet's `Ask`. Raises ApiError 400 that names the parameter at fault."""
     try:
         # Strictly as JSON: 1.5 tokens or the text "3" are mistakes, not numbers.
-        return ask.model_validate_json(json.dumps(fields), strict=True)
+        return ask.model_validate_json(orjson.dumps(fields), strict=True)
     except ValidationError as error:
         raise from_validation(error) from None
 
@@ -138,7 +139,7 @@ class Chat:
     completion_tokens: int = 0
     prompt_tokens: int = 0
     finish: Literal["stop", "length"] | None = None
-    _around: list[bytes] = field(default_factory=list)
+    _around: tuple[bytes, bytes] | None = None
     """What stands before and after the text of an event."""
 
     def take(self, piece: ChatPiece) -> None:
@@ -155,19 +156,21 @@ class Chat:
         """Return the first event, which carries the role."""
         return self._event({"role": "assistant", "content": ""}, None)
 
-    def chunk(self, piece: ChatPiece) -> bytes:
-        """Count a piece and return its event; empty if there is nothing to show yet."""
-        self.take(piece)
-        if not piece.text and piece.finish is None:
-            return b""
-        shown = b""
-        if piece.text:
+    def chunks(self, pieces: Iterable[ChatPiece]) -> bytes:
+        """Count pieces and return their events: one for each that shows something."""
+        if self._around is None:
             # Only the text differs from event to event.
-            if not self._around:
-                self._around = self._event({"content": _GAP}, None).split(b'"%s"' % _GAP.encode())
-            before, after = self._around
-            shown = before + orjson.dumps(piece.text) + after
-        return shown + (self._event({}, piece.finish) if piece.finish else b"")
+            before, _, after = self._event({"content": _GAP}, None).partition(_GAP_JSON)
+            self._around = before, after
+        before, after = self._around
+        shown: list[bytes] = []
+        for piece in pieces:
+            self.take(piece)
+            if piece.text:
+                shown += (before, orjson.dumps(piece.text), after)
+            if piece.finish is not None:
+                shown.append(self._event({}, piece.finish))
+        return b"".join(shown)
 
     def closing(self, *, include_usage: bool) -> bytes:
         """Return the last events of a complete answer."""
@@ -204,7 +207,7 @@ def error_event(error: ApiError) -> bytes:
 
 
 def _event(value: Json) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: %s\n\n" % orjson.dumps(value)
 
 
 def _messages(value: Any) -> list[dict[str, str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 from mycelia.gateway.errors import ApiError
 from mycelia.gateway.openai import error_event
@@ -56,20 +54,34 @@ class Reply:
         """Send the last part of the body."""
         self._reply.last(data)
 
-    @contextlib.asynccontextmanager
-    async def kept_alive(self) -> AsyncIterator[None]:
-        """Send a comment now and then, which clients skip and proxies count as life."""
+    def kept_alive(self) -> KeepAlive:
+        """Send a comment now and then while this is entered: clients skip it, proxies see life."""
+        return KeepAlive(self)
 
-        async def comments() -> None:
-            while True:
-                await asyncio.sleep(KEEP_ALIVE_S)
-                await self.write(b": keep-alive\n\n")
 
-        task = asyncio.create_task(comments())
-        try:
-            yield
-        finally:
-            task.cancel()
+class KeepAlive:
+    """A timer of the loop, since most streams end before it would ring: no task of its own."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._timer = self._loop.call_later(KEEP_ALIVE_S, self._comment)
+
+    def __exit__(self, *error: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is not None:
+            self._writing.cancel()
+
+    def _comment(self) -> None:
+        # While the consumer is behind with reading, one comment waits and no other follows.
+        if self._writing is None or self._writing.done():
+            self._writing = self._loop.create_task(self._reply.write(b": keep-alive\n\n"))
+        self._timer = self._loop.call_later(KEEP_ALIVE_S, self._comment)
 
 
 def lines(headers: dict[str, str]) -> bytes:

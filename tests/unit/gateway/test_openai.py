@@ -152,9 +152,8 @@ def test_events_of_an_answer():
     chat = _chat()
     events = _events(
         chat.opening()
-        + chat.chunk(Piece("Gr"))
-        + chat.chunk(Piece("", ()))
-        + chat.chunk(Piece("üße", (2, 3), finish="stop", prompt_tokens=4))
+        + chat.chunks([Piece("Gr"), Piece("", ())])
+        + chat.chunks([Piece("üße", (2, 3), finish="stop", prompt_tokens=4)])
     )
     deltas = [event["choices"][0]["delta"] for event in events]
     assert deltas == [
