@@ -7,6 +7,7 @@ one of them alone can neither force a miner in nor keep it out.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import Protocol
 from mycelia.gateway.directory import Route
 from mycelia.neuron.chain import Metagraph
 from mycelia.neuron.claims import checked_claim
-from mycelia.neuron.manifest import PATH, ClaimDocument, ClaimError
+from mycelia.neuron.manifest import MOST_ATTESTATIONS, PATH, ClaimDocument, ClaimError
 from mycelia.wire.contract import Endpoint
 from mycelia.wire.errors import WireError
 
@@ -23,6 +24,8 @@ QUORUM = 0.5
 """Share of the permitted stake whose word is needed."""
 LOOK_S = 10.0
 """Between two looks at a miner's document; attestations hold for minutes."""
+NEW_S = 120.0
+"""For so long after a miner came its document is looked at each time."""
 _ANSWER_S = 2.0
 _AT_ONCE = 16
 
@@ -41,6 +44,22 @@ Published = Callable[[int], Awaitable[Mapping[str, bytes]]]
 class _Seen:
     document: ClaimDocument | None
     looked_s: float
+    since_s: float
+    """When the miner was first looked at; monotonic, as all times here."""
+
+    def is_due(self, now_s: float, look_s: float) -> bool:
+        """Whether it is time for another look."""
+        return now_s - self.looked_s >= look_s or now_s - self.since_s < NEW_S
+
+    def remembered(self, found: ClaimDocument) -> ClaimDocument:
+        """What was found, and the words for the same claim that a miner lost by a restart."""
+        before = self.document
+        if before is None or before.claim.manifest != found.claim.manifest:
+            return found
+        given = {a.attestation.validator: a for a in before.attestations if a.attestation.is_live}
+        given |= {a.attestation.validator: a for a in found.attestations}
+        words = list(given.values())[-MOST_ATTESTATIONS:]
+        return found.model_copy(update={"attestations": words})
 
 
 class AttestedClaims:
@@ -86,11 +105,9 @@ class AttestedClaims:
         now_s = time.monotonic()
         here = {(netuid, route.endpoint) for route in routes}
         self._seen = {k: v for k, v in self._seen.items() if k in here or k[0] != netuid}
-        due = [
-            key
-            for key in here
-            if key not in self._seen or now_s - self._seen[key].looked_s >= self._look_s
-        ]
+        for key in here - self._seen.keys():
+            self._seen[key] = _Seen(None, -math.inf, now_s)
+        due = [key for key in here if self._seen[key].is_due(now_s, self._look_s)]
         if not due:
             return
         committed = await self._published(netuid)
@@ -99,16 +116,15 @@ class AttestedClaims:
     async def _read(
         self, key: tuple[int, Endpoint], committed: Mapping[str, bytes], now_s: float
     ) -> None:
-        _, endpoint = key
+        (_, endpoint), seen = key, self._seen[key]
         try:
             async with self._slots:
                 data = await self._documents.document(endpoint, PATH, _ANSWER_S)
-            document = checked_claim(data, endpoint.hotkey, committed, lambda _: True)
+            found = checked_claim(data, endpoint.hotkey, committed, lambda _: True)
         except WireError:
-            # Not reached this time: what was attested before still holds until it expires.
-            before = self._seen.get(key)
-            self._seen[key] = _Seen(before.document if before else None, now_s)
+            pass  # Not reached this time: what was attested before still holds until it expires.
         except ClaimError:
-            self._seen[key] = _Seen(None, now_s)
+            seen.document = None
         else:
-            self._seen[key] = _Seen(document, now_s)
+            seen.document = seen.remembered(found)
+        seen.looked_s = now_s

@@ -166,14 +166,23 @@ class Attester:
         self._caller = caller
         self._is_known = is_known
 
-    async def claim(self, endpoint: Endpoint, committed: Mapping[str, bytes]) -> Manifest:
-        """Read a miner's claim. `committed` holds digests on the chain, by hotkey.
+    async def claim(self, endpoint: Endpoint, committed: Mapping[str, bytes]) -> ClaimDocument:
+        """Read what a miner shows. `committed` holds digests on the chain, by hotkey.
 
-        Raises `ClaimError` unless the miner signed it, committed it, and it can be judged;
+        Raises `ClaimError` unless the miner signed its claim, committed it, and it can be judged;
         `WireError` when the miner does not show it.
         """
         data = await self._caller.document(endpoint, PATH, _CALL_S)
-        return checked_claim(data, endpoint.hotkey, committed, self._is_known).claim.manifest
+        return checked_claim(data, endpoint.hotkey, committed, self._is_known)
+
+    def is_shown(self, document: ClaimDocument) -> bool:
+        """Whether a miner shows a live word of this validator's; a miner that restarted has none."""
+        own = [
+            signed
+            for signed in document.attestations
+            if signed.attestation.validator == self._keypair.ss58_address
+        ]
+        return bool(document.model_copy(update={"attestations": own}).attested_by(self._netuid))
 
     async def attest(self, endpoint: Endpoint, manifest: Manifest, life_s: float = LIFE_S) -> None:
         """Bring the miner an attestation of its claim. Raises `WireError`."""

@@ -27,6 +27,9 @@ from mycelia.wire.errors import Refused, WireError
 from mycelia.wire.receipt import Receipt
 
 _JUDGE_S = 120.0
+_STREAMED = 0.9
+"""Share of challenges that ask for a stream, where there is one. Gateways ask for streams, except in
+typed calls: a plain call must be as rare here, yet not absent, for both must be worth the same."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,7 @@ class Sampler:
             for miner in order:
                 rng = challenge_rng(round_.seed, miner.hotkey)
                 challenge = await self._subnet.challenge(rng)
-                # A stream and a plain call must be worth the same, so both are asked for.
-                streamed = self._subnet.Piece is not None and rng.random() < 0.5
+                streamed = self._subnet.Piece is not None and rng.random() < _STREAMED
                 asked.append(self._sample(miner, challenge, round_, streamed))
         return list(await asyncio.gather(*asked))
 

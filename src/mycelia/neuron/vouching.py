@@ -24,7 +24,7 @@ from mycelia.neuron.book import KNOWN_SAMPLES, Identity, Sample, Verdict
 from mycelia.neuron.chain import CallFailed, ChainAway, Neuron
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.ledger import Claimed
-from mycelia.neuron.manifest import LIFE_S, ClaimError, Manifest
+from mycelia.neuron.manifest import LIFE_S, ClaimDocument, ClaimError, Manifest
 from mycelia.primitives.errors import AppError
 from mycelia.wire.contract import Endpoint
 
@@ -37,6 +37,8 @@ _FORGIVEN = 1
 _SILENT = 10
 """Failures in a row after which nothing is known of a miner any more."""
 _LOOK_S = 1.0
+_AGAIN_S = 20.0
+"""Between two looks whether a miner still shows the word it was given."""
 _AT_ONCE = 16
 _RETRY_S = 2.0
 _RETRY_MOST_S = 120.0
@@ -100,15 +102,22 @@ class _Word:
     """The manifest in a few words, once it was read."""
     expires_s: float = 0.0
     """Monotonic; 0 before the first."""
+    looked_s: float = 0.0
+    """When the miner's document was last seen; monotonic."""
     next_s: float = 0.0
     """Before this there is no new try."""
     pause_s: float = _RETRY_S
+
+    def is_half_over(self, life_s: float) -> bool:
+        """Whether less than half is left of what a new word would hold."""
+        return self.expires_s - time.monotonic() < life_s / 2
 
 
 class Attests(Protocol):
     """The part of `Attester` that this needs."""
 
-    async def claim(self, endpoint: Endpoint, committed: Mapping[str, bytes]) -> Manifest: ...
+    async def claim(self, endpoint: Endpoint, committed: Mapping[str, bytes]) -> ClaimDocument: ...
+    def is_shown(self, document: ClaimDocument) -> bool: ...
     async def attest(self, endpoint: Endpoint, manifest: Manifest, life_s: float) -> None: ...
 
 
@@ -185,8 +194,8 @@ class Voucher:
             self._settle(held, word, held.doubt)
             return False
         now_s = time.monotonic()
-        # A word on more answers holds longer: it is renewed as soon as that is worth it.
-        return now_s >= word.next_s and word.expires_s - now_s < held.life_s / 2
+        is_time = word.is_half_over(held.life_s) or now_s >= word.looked_s + _AGAIN_S
+        return is_time and now_s >= word.next_s
 
     async def _attest(self, miner: Neuron, committed: Mapping[str, bytes]) -> None:
         held, word = self._evidence[miner.hotkey], self._words[miner.hotkey]
@@ -194,13 +203,16 @@ class Voucher:
         life_s = held.life_s
         try:
             async with self._slots:
-                manifest = await self._attester.claim(endpoint, committed)
+                document = await self._attester.claim(endpoint, committed)
+                word.looked_s, manifest = time.monotonic(), document.claim.manifest
                 if manifest.digest().hex() != held.claim:
                     raise ClaimError(
                         "claim_other",
                         "The claim that is shown is not the one under which it answers.",
                         "Restart the miner.",
                     )
+                if not word.is_half_over(life_s) and self._attester.is_shown(document):
+                    return
                 await self._attester.attest(endpoint, manifest, life_s)
         except Exception as error:  # an edge: an author's `knows` may fail in any way
             word.next_s = time.monotonic() + word.pause_s

@@ -8,7 +8,13 @@ import pytest
 from mycelia.gateway.claims import AttestedClaims
 from mycelia.gateway.directory import ChainDirectory
 from mycelia.neuron.chain import Metagraph, Neuron
-from mycelia.neuron.manifest import ClaimDocument, Manifest, SignedAttestation, SignedManifest
+from mycelia.neuron.manifest import (
+    Attestation,
+    ClaimDocument,
+    Manifest,
+    SignedAttestation,
+    SignedManifest,
+)
 from mycelia.wire import Unreachable
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
@@ -126,18 +132,33 @@ async def test_where_claims_are_required_others_are_not_offered():
         assert len(directory.routes("text")) == offered
 
 
-async def test_documents_are_read_now_and_then_and_outlast_a_pause_of_the_miner():
+async def test_documents_are_read_each_time_at_first_and_now_and_then_later(monkeypatch):
+    for new_s, reads in ((100.0, 5), (0.0, 1)):
+        monkeypatch.setattr("mycelia.gateway.claims.NEW_S", new_s)
+        world = World(0, 1)
+        directory = world.directory(look_s=1000.0)
+        for _ in range(5):
+            await directory.refresh()
+        assert world.reads == reads
+
+
+async def test_words_outlast_a_pause_and_a_restart_of_the_miner():
     world = World(0, 1)
-    directory = world.directory(look_s=1000.0)
-    for _ in range(5):
+    directory = world.directory(look_s=0.0)
+    for down, document in ((False, world.document_), (True, None), (False, World().document_)):
+        world.down, world.document_ = down, document
         await directory.refresh()
-    assert world.reads == 1
+        assert directory.routes("text")[0].manifest == CLAIM
+    world.document_ = World(claim=CLAIM.model_copy(update={"price_rao": 1})).document_
+    await directory.refresh()
+    assert directory.routes("text")[0].manifest is None
+
+
+async def test_words_that_are_remembered_expire_like_others(monkeypatch):
+    world = World(0, 1)
     directory = world.directory(look_s=0.0)
     await directory.refresh()
-    world.down = True
-    await directory.refresh()
-    assert directory.routes("text")[0].manifest == CLAIM
-    world.down = False
-    world.document_ = World(0).document_
+    world.document_ = World().document_
+    monkeypatch.setattr(Attestation, "is_live", False)
     await directory.refresh()
     assert directory.routes("text")[0].manifest is None

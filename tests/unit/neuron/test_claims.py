@@ -162,11 +162,14 @@ async def test_a_validator_reads_and_attests_and_anybody_sees_it(desk):
     _, endpoint = desk
     async with WireClient(VALIDATOR) as caller, WireClient(OTHER) as anybody:
         attester = Attester(VALIDATOR, NETUID, caller, known)
-        claim = await attester.claim(endpoint, committed(manifest()))
-        assert claim == manifest()
-        await attester.attest(endpoint, claim)
-        await attester.attest(endpoint, claim)
+        document = await attester.claim(endpoint, committed(manifest()))
+        assert document.claim.manifest == manifest()
+        assert not attester.is_shown(document)
+        await attester.attest(endpoint, manifest())
+        await attester.attest(endpoint, manifest())
         found = ClaimDocument.parse(await anybody.document(endpoint, PATH, 5.0))
+        assert attester.is_shown(found)
+        assert not Attester(OTHER, NETUID, caller, known).is_shown(found)
     assert found.attested_by(NETUID) == {VALIDATOR.ss58_address}
     assert len(found.attestations) == 1
 

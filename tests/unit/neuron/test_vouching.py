@@ -10,7 +10,7 @@ import pytest
 from mycelia.neuron import vouching
 from mycelia.neuron.book import KNOWN_SAMPLES, Identity, Sample, Verdict
 from mycelia.neuron.chain import ChainAway
-from mycelia.neuron.manifest import LIFE_S, ClaimError, Manifest
+from mycelia.neuron.manifest import LIFE_S, ClaimDocument, ClaimError, Manifest, SignedManifest
 from mycelia.neuron.vouching import ATTESTED, Voucher, weighed
 from mycelia.wire.errors import Refused
 from tests.unit.neuron.kit import neuron
@@ -101,6 +101,7 @@ class Desk:
 
     def __init__(self):
         self.manifest, self.error, self.words, self.reads = MANIFEST, None, [], 0
+        self.shows = True
 
     async def claim(self, endpoint, committed):
         self.reads += 1
@@ -108,7 +109,11 @@ class Desk:
             raise self.error
         if committed.get(endpoint.hotkey) != self.manifest.digest():
             raise ClaimError("claim_uncommitted", "", "")
-        return self.manifest
+        claim = SignedManifest.model_construct(manifest=self.manifest)
+        return ClaimDocument.model_construct(claim=claim, attestations=[])
+
+    def is_shown(self, document):
+        return self.shows
 
     async def attest(self, endpoint, manifest, life_s):
         self.words.append(life_s)
@@ -178,6 +183,20 @@ async def test_a_word_on_few_answers_is_replaced_by_a_longer_one_soon(clock):
     assert desk.words[0] == 60.0
     assert desk.words == sorted(desk.words)
     assert 1 < len(desk.words) < 7
+
+
+async def test_a_miner_that_lost_its_word_is_brought_it_again(clock):
+    desk = Desk()
+    given = voucher(desk)
+    heard(given, [sample()] * 20)
+    await given.look([MINER])
+    for shows in (True, False):
+        desk.shows = shows
+        clock.now_s += 21
+        for _ in range(3):
+            await given.look([MINER])
+        assert len(desk.words) == (1 if shows else 2)
+    assert desk.reads == 3
 
 
 async def test_a_word_is_not_renewed_once_the_answers_differ(clock):
