@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,6 +190,34 @@ async def test_a_killed_rpc_process_is_replaced_and_the_chain_does_not_notice(
         assert await height(client) == before
         await client.call("mycelia_seal")
         assert await height(client) == before + 1
+
+
+def test_measures_and_health_of_both_processes_are_on_the_monitor_port(tmp_path: Path) -> None:
+    flags = ("--dev", "--fast", "--monitor-port", "0", "--base-path", str(tmp_path / "chain"))
+    with node(tmp_path / "log", *flags) as running:
+        running.wait_for("block_sealed height=2 ")
+        port = int(running.wait_for(r"monitor_listening port=(\d+)").group(1))
+        running.wait_for("rpc_serving")
+
+        def page(path: str) -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+                return reply.read().decode()
+
+        assert json.loads(page("/health"))["well"] is True
+        ends = time.monotonic() + 20
+        while True:
+            shown = dict(
+                line.rsplit(" ", 1) for line in page("/metrics").splitlines() if line[0] != "#"
+            )
+            if float(shown["mycelia_rpc_cpu_seconds_total"]) > 0:
+                break
+            assert time.monotonic() < ends, shown
+            time.sleep(0.1)
+        assert shown["mycelia_finalized_height"] == shown["mycelia_block_height"]
+        assert int(shown["mycelia_block_height"]) >= 2
+        assert float(shown["mycelia_store_bytes"]) > 10_000
+        assert shown["mycelia_rpc_processes"] == "1"
+        running.stop()
 
 
 async def transfer(client: RpcClient, who: Person, nonce: int) -> str:

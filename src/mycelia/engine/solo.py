@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from mycelia.chain import Block, Budget, Chain, Draft
 from mycelia.engine.clock import wall_clock_ms
 from mycelia.pallets.shield.pallet import ciphertext_in
-from mycelia.primitives import AccountId, InvalidTransaction
+from mycelia.primitives import AccountId, Bug, InvalidTransaction
 from mycelia.primitives.errors import ExhaustsResources
 from mycelia.runtime import Extrinsic
 from mycelia.txpool import Pool
@@ -76,6 +76,7 @@ class Solo:
         self._clock_ms = clock_ms
         self._shield = shield
         self._opened: dict[bytes, Extrinsic] = {}  # secret ones that did not fit a block yet
+        self._spent: list[tuple[AccountId, int]] = []  # nonces of secret ones in the open block
         self._sealing = asyncio.Lock()
 
     @property
@@ -129,6 +130,7 @@ class Solo:
         now_ms = self._next_ms(is_warping=is_warping)
         key = self._key(is_warping=is_warping)
         draft = self._chain.draft(now_ms, self._config.budget, shield_key=key)
+        self._spent.clear()
         try:
             hashes, rejected = await self._fill(draft, started)
         except BaseException:
@@ -137,6 +139,8 @@ class Solo:
         self._chain.finalize(draft.finish())
         block = self._chain.commit()
         self._pool.included(hashes, block.height)
+        for sender, nonce in self._spent:
+            self._pool.spent(sender, nonce)
         made_ms = (time.perf_counter() - started) * 1000
         sealing = Sealing(block, tuple(hashes), rejected, made_ms)
         self._on_sealed(sealing)
@@ -212,15 +216,19 @@ class Solo:
             self._opened[xt.hash] = xt
         else:
             self._opened.pop(xt.hash, None)
+        if taken and xt.signer is not None:
+            self._spent.append((xt.signer, xt.nonce))
 
     def _tried(self, draft: Draft, xt: Extrinsic) -> bool | None:
-        """Whether an extrinsic was included; None when it may fit a later block. An edge: see the last clause."""
+        """Whether an extrinsic was included; None when it may fit a later block. An edge: see the last clauses."""
         try:
             draft.add(xt)
         except ExhaustsResources:
             return None
         except InvalidTransaction as refusal:
             log.info("extrinsic_refused hash=0x%s cause=%s", xt.hash.hex(), refusal.detail)
+        except Bug:
+            raise  # an invariant is gone, so nothing may be built on this state
         except Exception:
             # A rule broke over this extrinsic. It left no trace and must not stop the chain.
             log.exception("extrinsic_broke_a_rule hash=0x%s raw=0x%s", xt.hash.hex(), xt.raw.hex())

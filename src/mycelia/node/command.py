@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     add("--base-path", type=Path, help=f"folder of the chain (default {DEFAULT_FOLDER})")
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--rpc-port", type=int, default=RPC_PORT, help="port of the RPC; 0 takes a free one")
+    add(
+        "--monitor-port", type=int, help="loopback port of /metrics and /health; 0 takes a free one"
+    )
     add("--block-time", type=float, help=f"seconds between blocks (default {BLOCK_TIME_S:g})")
     add("--log", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="log level")
     return flags
@@ -67,6 +70,7 @@ def config_of(arguments: Sequence[str]) -> tuple[NodeConfig, argparse.Namespace]
         genesis=flags.genesis,
         host=flags.host,
         rpc_port=flags.rpc_port,
+        monitor_port=flags.monitor_port,
         block_time_s=block_time_s,
         is_manual=flags.manual,
         may_be_told=flags.dev or flags.manual,

@@ -23,6 +23,8 @@ class NodeConfig:
     chain_name: str = "mycelia"
     host: str = "127.0.0.1"
     rpc_port: int = RPC_PORT
+    monitor_port: int | None = None
+    """Loopback port of `/metrics` and `/health`; 0 takes a free one, None opens none."""
     block_time_s: float = BLOCK_TIME_S
     """Slot length that the chain tells clients, and how often a block is sealed."""
     is_manual: bool = False
@@ -41,10 +43,11 @@ class NodeConfig:
                 f"A block time of {self.block_time_s} s makes no sense.",
                 "Choose one between 0.001 and 3600 seconds.",
             )
-        if not 0 <= self.rpc_port <= 65_535:
-            raise AppError(
-                "bad_port", f"{self.rpc_port} is no port.", "Choose one from 0 (any) to 65535."
-            )
+        for port in (self.rpc_port, self.monitor_port or 0):
+            if not 0 <= port <= 65_535:
+                raise AppError(
+                    "bad_port", f"{port} is no port.", "Choose one from 0 (any) to 65535."
+                )
 
     @property
     def slot_ms(self) -> int:

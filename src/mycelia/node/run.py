@@ -19,6 +19,7 @@ from mycelia.chain import Budget, open_chain
 from mycelia.engine import Sealing, SoloConfig
 from mycelia.node.config import NodeConfig
 from mycelia.node.genesis import load_genesis, localnet_genesis
+from mycelia.node.monitored import monitored
 from mycelia.node.rpc_child import RpcChild
 from mycelia.node.sealer import Sealer
 from mycelia.primitives import AppError
@@ -57,7 +58,8 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
             store = LmdbStore(folder, archive=config.archive, sync=is_durable)
             sealer = _sealer(config, folder, store, listener)
             await child.serve(sealer)
-            await _until_stopped(sealer, child, stop)
+            async with monitored(sealer, folder, config):
+                await until_stopped(sealer, child, stop)
         finally:
             await child.stop()
             if store is not None:
@@ -65,12 +67,13 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
             log.info("node_stopped")
 
 
-async def _until_stopped(sealer: Sealer, child: RpcChild, stop: asyncio.Event) -> None:
+async def until_stopped(sealer: Sealer, child: RpcChild, stop: asyncio.Event) -> None:
     """Run engine and supervisor; whichever fails takes the node down with its error."""
     stopping = asyncio.create_task(stop.wait())
     work = [
         asyncio.create_task(sealer.solo.run()),
         asyncio.create_task(sealer.obey()),
+        asyncio.create_task(sealer.broken()),
         asyncio.create_task(child.supervise(sealer)),
     ]
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -26,7 +27,7 @@ from mycelia.node.link import (
     pack,
     unpack,
 )
-from mycelia.primitives import AccountId, AppError, InvalidTransaction
+from mycelia.primitives import AccountId, AppError, Bug, InvalidTransaction
 from mycelia.runtime import Extrinsic
 from mycelia.txpool import AlreadyImported, Pool, Status
 
@@ -50,6 +51,8 @@ class Counters:
     admitted: int = 0
     refused: int = 0
     rejected: int = 0
+    sealing_ms: float = 0.0
+    """Spent on making blocks, all together."""
     last_block_ms: float = 0.0
     last_block_extrinsics: int = 0
 
@@ -80,7 +83,11 @@ class Sealer:
         )
         self._warp = Warp(self.solo, clock)
         self.counters = Counters()
-        self._links: dict[Link, None] = {}
+        self.sealed_at_s = time.monotonic()
+        """When the newest block became durable, or this began; by the monotonic clock."""
+        self._links: dict[Link, dict[str, float]] = {}
+        self._bug: Bug | None = None
+        self._is_broken = asyncio.Event()
         self._start_info = start_info
         self._may_be_told = may_be_told
         self._on_sealed = on_sealed
@@ -93,8 +100,19 @@ class Sealer:
             self._links.pop(end, None)
 
         end = Link(lambda kind, ticket, payload: self._on_frame(end, kind, ticket, payload), lost)
-        self._links[end] = None
+        self._links[end] = {}
         return end
+
+    async def broken(self) -> None:
+        """Wait for a `Bug` met while an RPC process was answered, and raise it."""
+        await self._is_broken.wait()
+        if self._bug is not None:
+            raise self._bug
+
+    @property
+    def rpc_reports(self) -> list[dict[str, float]]:
+        """What each linked RPC process last said of itself."""
+        return list(self._links.values())
 
     def submit(self, raw: bytes, *, is_verified: bool) -> Status:
         """Let an extrinsic wait; raises `InvalidTransaction`."""
@@ -154,8 +172,10 @@ class Sealer:
         counters.blocks += 1
         counters.included += len(sealing.hashes)
         counters.rejected += sealing.rejected
+        counters.sealing_ms += sealing.made_ms
         counters.last_block_ms = round(sealing.made_ms, 3)
         counters.last_block_extrinsics = len(sealing.hashes)
+        self.sealed_at_s = time.monotonic()
         self._tell_fates()
         news = encode_sealed(sealing.block.header.encode(), sealing.hashes)
         for link in list(self._links):
@@ -175,13 +195,24 @@ class Sealer:
             link.send(Kind.FATES, 0, payload)
 
     def _on_frame(self, link: Link, kind: Kind, ticket: int, payload: bytes) -> None:
+        try:
+            self._take(link, kind, ticket, payload)
+        except Bug as bug:
+            # The event loop would only close the link over it; `broken` takes the node down.
+            self._bug = bug
+            self._is_broken.set()
+
+    def _take(self, link: Link, kind: Kind, ticket: int, payload: bytes) -> None:
         if kind is Kind.SUBMIT:
             verdicts = [self._verdict(raw) for raw in unpack(payload)]
             link.send(Kind.VERDICTS, ticket, pack(verdicts))
             self._tell_fates()
         elif kind is Kind.CALL:
             name, argument = orjson.loads(payload)
-            if name not in ORDERS:
+            if name == "report":
+                self._links[link] = argument
+                link.send(Kind.RESULT, ticket, orjson.dumps([None, None]))
+            elif name not in ORDERS:
                 link.send(Kind.RESULT, ticket, orjson.dumps([self._answer(name, argument), None]))
             elif self._may_be_told:
                 self._orders.put_nowait((link, ticket, name, argument))
@@ -194,6 +225,8 @@ class Sealer:
         except InvalidTransaction as refusal:
             self.counters.refused += 1
             return encode_refusal(refusal)
+        except Bug:
+            raise  # an invariant is gone: the node must stop
         except Exception:
             # An edge: an extrinsic that breaks a rule while it is looked at must not stop the node.
             log.exception("extrinsic_broke_a_check raw=0x%s", raw[:256].hex())

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from mycelia.chain import Budget, Chain
+from mycelia.chain import Budget, Chain, Draft
 from mycelia.engine import Sealing, Solo, SoloConfig
 from mycelia.frame import Call, Origin
-from mycelia.primitives.errors import ExhaustsResources
+from mycelia.primitives.errors import Bug, ExhaustsResources
 from mycelia.runtime import Extrinsic
 from mycelia.testing.blocks import ALICE, BOB, RICH, SLOT_MS, new_chain, transfer
 from mycelia.testing.oracle import Person, compose
@@ -46,6 +46,24 @@ async def test_a_block_takes_what_waits_and_frees_the_pool() -> None:
     assert set(sealing.hashes) == set(hashes)
     assert len(bench.pool) == 0
     assert bench.chain.next_nonce(ALICE.account) == 2
+
+
+async def test_a_bug_met_by_an_extrinsic_stops_the_chain_and_another_fault_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.submit(ALICE, 0)
+    causes: list[Exception] = [Bug("issuance is negative"), ZeroDivisionError()]
+
+    def breaks(*_: object) -> None:
+        raise causes.pop(0)
+
+    monkeypatch.setattr(Draft, "add", breaks)
+    with pytest.raises(Bug, match="issuance is negative"):
+        await bench.solo.seal()
+    assert (bench.chain.height, bench.sealed) == (0, [])
+    await bench.solo.seal()
+    assert bench.sealed[0].rejected == 1
 
 
 async def test_higher_tips_go_first() -> None:

@@ -13,6 +13,7 @@ from mycelia.chain.header import decode_header
 from mycelia.crypto import blake2_256
 from mycelia.engine import SoloConfig
 from mycelia.node.link import Kind, SealerClient, decode_sealed
+from mycelia.node.run import until_stopped
 from mycelia.node.sealer import Sealer
 from mycelia.primitives import AppError, Bug, InvalidTransaction
 from mycelia.testing.blocks import ALICE, BOB, new_chain, transfer
@@ -132,6 +133,31 @@ async def test_a_check_that_breaks_is_a_refusal(
     with pytest.raises(InvalidTransaction):
         await desk.client.submit(transfer(desk.chain, ALICE, 0))
     assert "extrinsic_broke_a_check" in caplog.text
+
+
+class Idle:
+    """An RPC process that never ends."""
+
+    async def supervise(self, _sealer: Sealer) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_bug_met_in_a_check_stops_the_node_with_its_reason(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise Bug("issuance is negative, but nothing takes more than there is")
+
+    monkeypatch.setattr(desk.chain.runtime, "check", breaks)
+    stopped = asyncio.create_task(
+        until_stopped(desk.sealer, Idle(), asyncio.Event())  # type: ignore[arg-type]
+    )
+    submission = desk.client.submit(transfer(desk.chain, ALICE, 0))
+    with pytest.raises(Bug, match="issuance is negative"):
+        await asyncio.wait_for(stopped, 5)
+    desk.client.link.close()
+    with pytest.raises(ConnectionError):
+        await submission
 
 
 async def test_a_seal_that_fails_fails_the_node_not_only_the_order(
