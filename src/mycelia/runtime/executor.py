@@ -35,6 +35,7 @@ from mycelia.primitives.errors import (
     StaleNonce,
 )
 from mycelia.runtime.absent import ABSENT_APIS
+from mycelia.runtime.admission import admit
 from mycelia.runtime.apis import ApiNotFound, CoreApis, absent_views, bound_views
 from mycelia.runtime.compose import COMPOSITION, Pallets, build
 from mycelia.runtime.cost import dispatch_info, pays, weight_of
@@ -129,10 +130,11 @@ class Runtime:
             raise BadSignature
 
     def check(self, xt: Extrinsic) -> Validity:
-        """Check nonce and fee against this state; a nonce ahead of the account's is fine for the pool."""
+        """Check against this state whether the pool may take it; a nonce ahead of the account's is fine."""
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
         expected, _ = self._judged(xt, xt.signer)
+        admit(self.pallets, xt, xt.signer)
         height = self.pallets.system.number
         # An era that is over can't be seen here: the same phase comes round again. The signature covers the
         # hash of the block it began with, so `verify` refuses it, and the pool drops it after `longevity`.

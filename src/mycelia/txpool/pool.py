@@ -187,13 +187,14 @@ class Pool(Generic[X]):
                 continue
             line = self._lines[entry.sender]
             self._forget(entry)
-            outdated = range(line.next, entry.nonce)
-            for waiting in [e for n in outdated if (e := line.by_nonce.get(n)) is not None]:
-                self._drop(waiting, "invalid")
-            line.next = entry.nonce + 1
-            line.gap = max(line.gap, line.next)
-            self._tell_ready(line)
+            self._move_on(line, entry.nonce)
         self._expire(height)
+
+    def spent(self, sender: AccountId, nonce: int) -> None:
+        """A block used a nonce for what never waited here: an extrinsic that another one hid."""
+        line = self._lines.get(sender)
+        if line is not None and nonce >= line.next:
+            self._move_on(line, nonce)
 
     def reject(self, hash_: bytes) -> None:
         """The runtime refuses it after all; its successors wait for another with its nonce."""
@@ -271,6 +272,15 @@ class Pool(Generic[X]):
             line.gap += 1
             self._tell_ready(line)
         return "ready"
+
+    def _move_on(self, line: _Line[X], nonce: int) -> None:
+        """A nonce is used: what it outdates leaves, what it makes way for is ready."""
+        outdated = range(line.next, nonce + 1)
+        for waiting in [e for n in outdated if (e := line.by_nonce.get(n)) is not None]:
+            self._drop(waiting, "invalid")
+        line.next = nonce + 1
+        line.gap = max(line.gap, line.next)
+        self._tell_ready(line)
 
     def _tell_ready(self, line: _Line[X]) -> None:
         self._changes.extend(Change(entry.xt.hash, "ready") for entry in line.advance())

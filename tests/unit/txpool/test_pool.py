@@ -192,3 +192,25 @@ def test_a_flood_that_is_replaced_again_and_again_leaves_no_memory_behind() -> N
     assert len(pool._cheapest) < 200
     assert sum(map(len, pool._expiring.values())) == 1
     assert pool.size_bytes == 40
+
+
+def test_a_nonce_used_by_what_never_waited_makes_way_for_the_next() -> None:
+    pool: Pool[Xt] = Pool()
+    outer = put(pool, ALICE, 0)
+    twin, queued = put(pool, ALICE, 1), put(pool, ALICE, 3)
+    pool.included([outer], 1)
+    pool.take_changes()
+    pool.spent(ALICE, 1)
+    pool.spent(ALICE, 2)
+    assert pool.take_changes() == [Change(twin, "invalid"), Change(queued, "ready")]
+    assert order(pool) == [(ALICE, 3)]
+    assert pool.next_nonce(ALICE) == 4
+
+
+def test_a_nonce_used_twice_or_by_a_stranger_changes_nothing() -> None:
+    pool: Pool[Xt] = Pool()
+    put(pool, ALICE, 5, base=5)
+    pool.spent(ALICE, 4)
+    pool.spent(BOB, 0)
+    assert order(pool) == [(ALICE, 5)]
+    assert pool.take_changes() == []

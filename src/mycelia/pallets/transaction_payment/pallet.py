@@ -1,6 +1,7 @@
 """Fees: by weight and length, taken before the call and not given back when it fails.
 
-Who unstakes and has no TAO pays with stake; every other call is refused then. Fees leave circulation. Units: rao throughout; weights in picoseconds of the reference machine.
+Who unstakes and has no TAO pays with stake; every other call is refused then. Fees leave circulation. Units: rao
+throughout; weights in picoseconds of the reference machine.
 Source: subtensor 425, pallets/transaction-fee (500,000 ppb of the weight, 1 rao a byte).
 """
 
