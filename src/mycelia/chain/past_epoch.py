@@ -7,7 +7,7 @@ what the block left behind: the events of its beginning, and the neuron's stored
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,6 @@ from mycelia.pallets.subtensor.emission.explanation import (
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.pallets.subtensor.epoch import EpochParameters, EpochRules
 from mycelia.pallets.subtensor.epoch.explanation import Explanation, explained
-from mycelia.pallets.subtensor.epoch.results import storage_index
 from mycelia.pallets.system.types import Initialization
 from mycelia.primitives import AccountId, Alpha, AppError, Bug, NetUid, Uid
 from mycelia.runtime import Runtime
@@ -37,13 +36,16 @@ class CannotExplain(AppError):
 
 @dataclass(frozen=True)
 class PastEpoch:
-    """One neuron's epoch. `stakes_after` holds rao by coldkey, for each hotkey that `pay.pots` has."""
+    """One neuron's epoch, step by step in each mechanism; its pay is what they grant together.
+
+    `stakes_after` holds rao by coldkey, for each hotkey that `pay.pots` has.
+    """
 
     netuid: NetUid
     block: int
     rules: EpochRules
     parameters: EpochParameters
-    consensus: Explanation
+    mechanisms: tuple[Explanation, ...]
     pay: PayExplanation
     stakes_after: Mapping[AccountId, Mapping[AccountId, int]]
 
@@ -112,15 +114,21 @@ def _seen(coinbase: Coinbase, netuid: NetUid, who: Uid | AccountId, block: int) 
     """The epoch and its pay, worked out on the state in which it is about to run."""
     uid = _uid_of(coinbase, netuid, who, block)
     epochs, waiting = coinbase.epochs, waiting_for(coinbase, netuid)
-    epoch = epochs.snapshot(netuid, Alpha(waiting.emission_rao))
-    consensus = explained(epoch, uid)
+    emission = Alpha(waiting.emission_rao)
+    parts = epochs.mechanisms.parts(netuid, emission)
+    snapshots = [epochs.snapshot(netuid, part, each) for each, part in enumerate(parts)]
+    mechanisms = tuple(explained(each, uid) for each in snapshots)
     with coinbase.state.read_only():
-        earned = epochs.run(netuid, Alpha(waiting.emission_rao))
-    granted = (consensus.server_emission_rao, consensus.validator_emission_rao)
+        earned = epochs.run(netuid, emission)
+    granted = (
+        sum(each.server_emission_rao for each in mechanisms),
+        sum(each.validator_emission_rao for each in mechanisms),
+    )
     if granted != (earned[uid].incentive, earned[uid].dividend):
         raise Bug("The two kernels differ, though tests hold them equal in every bit.")
     pay = explained_pay(coinbase.payout, netuid, waiting, earned, uid)
-    return PastEpoch(netuid, block, epoch.rules, epoch.parameters, consensus, pay, {})
+    first = snapshots[0]
+    return PastEpoch(netuid, block, first.rules, first.parameters, mechanisms, pay, {})
 
 
 def _uid_of(coinbase: Coinbase, netuid: NetUid, who: Uid | AccountId, block: int) -> Uid:
@@ -143,26 +151,28 @@ def _uid_of(coinbase: Coinbase, netuid: NetUid, who: Uid | AccountId, block: int
 def _require_same(again: Runtime, recorded: Runtime, found: PastEpoch) -> None:
     """`CannotExplain` unless the block began as it did then, and left the neuron the same results.
 
-    A neuron that took its slot later in the same block has no results of the epoch.
+    A neuron that took its slot later in the same block has no results of the epoch, nor has a
+    mechanism that was taken away.
     """
     told = tuple(recorded.state.get(EVENTS_KEY, EVENT_LOG) or ())
     began = tuple(entry for entry in told if isinstance(entry.phase, Initialization))
     if EVENT_LOG.encode(began) != EVENT_LOG.encode(tuple(again.state.told)):
         raise _differs(found.block)
-    netuid, uid = found.netuid, Uid(found.consensus.uid)
+    netuid, uid = found.netuid, Uid(found.mechanisms[0].uid)
     stayed = recorded.pallets.neurons.uid_of(netuid, found.pay.hotkey) == uid
-    if stayed and _results(again, netuid, uid) != _results(recorded, netuid, uid):
+    indexes = recorded.pallets.mechanisms.indexes(netuid)[: len(found.mechanisms)]
+    if stayed and _results(again, netuid, uid, indexes) != _results(recorded, netuid, uid, indexes):
         raise _differs(found.block)
 
 
-def _results(runtime: Runtime, netuid: NetUid, uid: Uid) -> tuple[int, ...]:
+def _results(runtime: Runtime, netuid: NetUid, uid: Uid, indexes: Sequence[int]) -> tuple[int, ...]:
     results = runtime.pallets.results
     return (
         int(results.active[netuid][uid]),
         int(results.validator_permit[netuid][uid]),
         int(results.stake_weight[netuid][uid]),
         int(results.consensus[netuid][uid]),
-        int(results.incentive[storage_index(netuid)][uid]),
+        *(int(results.incentive[index][uid]) for index in indexes),
         int(results.validator_trust[netuid][uid]),
         int(results.dividends[netuid][uid]),
         int(results.emission[netuid][uid]),

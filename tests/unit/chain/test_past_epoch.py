@@ -173,7 +173,7 @@ def test_it_agrees_with_the_stored_results_and_the_events(chain: DevChain) -> No
         if type(entry.event).__name__ == "IncentiveAlphaEmittedToMiners"
     )
     for uid in range(NEURONS):
-        why = explained(chain, Uid(uid)).consensus
+        (why,) = explained(chain, Uid(uid)).mechanisms
         assert told.emissions[uid] == why.server_emission_rao
         assert results.incentive[storage_index(NETUID)][uid] == why.incentive * 65_535 >> 32
         assert results.dividends[NETUID][uid] == why.dividend * 65_535 >> 32
@@ -183,8 +183,30 @@ def test_it_agrees_with_the_stored_results_and_the_events(chain: DevChain) -> No
         assert bonds == {b.miner: b.bond_u16 for b in why.bonds if b.averaged and why.has_permit}
 
 
+def test_each_mechanism_is_explained_by_itself(chain: DevChain) -> None:
+    then = chain.snapshot()
+    admin(chain, "max_allowed_uids", netuid=1, max_allowed_uids=128)
+    admin(chain, "mechanism_count", netuid=1, mechanism_count=2)
+    admin(chain, "mechanism_emission_split", netuid=1, maybe_split=[1_000, 64_535])
+    row = {"netuid": 1, "mecid": 1, "dests": [3], "weights": [1], "version_key": 0}
+    call(chain, "//Bob_hk", "set_mechanism_weights", **row)
+    block = chain.seal_epoch(1)
+    results = pallets_at(chain, block).results
+    for uid in range(NEURONS):
+        found = explained(chain, Uid(uid))
+        assert found.block == block
+        for mechanism, why in enumerate(found.mechanisms):
+            index = storage_index(NETUID, mechanism)
+            assert results.incentive[index][uid] == why.incentive * 65_535 >> 32
+        granted = sum(why.server_emission_rao for why in found.mechanisms)
+        assert granted == found.pay.incentive_rao
+    first, second = explained(chain, Uid(4)).mechanisms
+    assert first.server_emission_rao > 0 == second.server_emission_rao
+    chain.revert(then)
+
+
 def test_a_hotkey_names_a_neuron_too(chain: DevChain) -> None:
-    assert explained(chain, Person("//Bob_hk").account).consensus.uid == 1
+    assert explained(chain, Person("//Bob_hk").account).mechanisms[0].uid == 1
 
 
 def test_every_kept_epoch_can_be_explained_when_others_followed(chain: DevChain) -> None:

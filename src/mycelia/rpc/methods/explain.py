@@ -44,7 +44,7 @@ def explain(
         "block_hash": to_hex(node.hash_at(found.block)),
         "rules": _RULES[found.rules],
         "parameters": _plain(found.parameters),
-        "consensus": _plain(found.consensus),
+        "mechanisms": _plain(found.mechanisms),
         "pay": {**_plain(found.pay), "pots": [_pot(found, pot) for pot in found.pay.pots]},
     }
 
