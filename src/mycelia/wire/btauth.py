@@ -72,10 +72,16 @@ def is_signed_by(text: bytes, signature: bytes, hotkey: str, scheme: str) -> boo
 
 @dataclass(slots=True)
 class SignedRequest:
-    """Headers to send, and the request digest that the receipt must name."""
+    """Header lines to send, each with its CRLF, and the request digest that the receipt must name."""
 
-    headers: dict[str, str]
+    sender: str
+    lines: str
     digest: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The lines as names and values, for HTTP libraries."""
+        return dict(line.split(": ", 1) for line in self.lines.splitlines())
 
 
 def sign_request(
@@ -95,21 +101,22 @@ def sign_request(
     nonce = time.time_ns() if nonce_ns is None else nonce_ns
     body_digest = hashlib.sha256(body).digest()
     text = signed_text(scheme, target, body_digest, nonce, sender, receiver)
-    headers = {
-        "X-Bittensor-Version": "1",
-        "X-Bittensor-Hotkey": sender,
-        "X-Bittensor-Receiver": receiver,
-        "X-Bittensor-Nonce": str(nonce),
-        "Content-Digest": f"sha-256=:{b64encode(body_digest).decode()}:",
-    }
     if session is not None:
-        headers["X-Session"] = session.ticket.hex()
-        headers["X-Session-Mac"] = mac_of(session.key, text).hex()
-        return SignedRequest(headers, hashlib.sha256(text).digest())
-    headers["X-Bittensor-Signature"] = "0x" + signer.sign(text).hex()
-    if scheme != DEFAULT_SCHEME:
-        headers["X-Bittensor-Crypto"] = scheme
-    return SignedRequest(headers, hashlib.sha256(text).digest())
+        proof = (
+            f"X-Session: {session.ticket.hex()}\r\nX-Session-Mac: {mac_of(session.key, text).hex()}"
+        )
+    elif scheme == DEFAULT_SCHEME:
+        proof = f"X-Bittensor-Signature: 0x{signer.sign(text).hex()}"
+    else:
+        proof = (
+            f"X-Bittensor-Signature: 0x{signer.sign(text).hex()}\r\nX-Bittensor-Crypto: {scheme}"
+        )
+    lines = (
+        f"X-Bittensor-Version: 1\r\nX-Bittensor-Hotkey: {sender}\r\n"
+        f"X-Bittensor-Receiver: {receiver}\r\nX-Bittensor-Nonce: {nonce}\r\n"
+        f"Content-Digest: sha-256=:{b64encode(body_digest).decode()}:\r\n{proof}\r\n"
+    )
+    return SignedRequest(sender, lines, hashlib.sha256(text).digest())
 
 
 @dataclass(slots=True)

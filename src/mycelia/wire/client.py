@@ -38,7 +38,7 @@ _ERROR_BYTES = 4096
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """A reply whose receipt was verified. Times since the call began, in milliseconds."""
 
@@ -169,20 +169,18 @@ class WireClient:
         session: Session | None,
     ) -> tuple[Exchange, Response]:
         signed = btauth.sign_request(self._keypair, path, body, endpoint.hotkey, session=session)
-        headers = signed.headers
-        headers["X-Deadline-Ms"] = str(int(deadline.remaining() * 1000))
-        headers["Content-Type"] = "application/json"
-        headers["Content-Length"] = str(len(body))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        request = b"%s%s\r\n%s" % (_head("POST", endpoint, path), lines.encode(), body)
+        lines = (
+            f"{signed.lines}X-Deadline-Ms: {int(deadline.remaining() * 1000)}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        request = b"".join((_head("POST", endpoint, path), lines.encode(), body))
         response = await self._pool.send(endpoint, request, deadline)
         if response.status != 200:
             try:
                 raise await _refusal(response)
             finally:
                 response.release()
-        caller = headers["X-Bittensor-Hotkey"]
-        return Exchange(endpoint.hotkey, caller, signed.digest), response
+        return Exchange(endpoint.hotkey, signed.sender, signed.digest), response
 
 
 class ReplyStream:

@@ -14,7 +14,6 @@ former older is emptied to be the newer.
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import secrets
@@ -22,6 +21,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_UN, flock
 from hashlib import blake2b
 from pathlib import Path
 
@@ -65,6 +65,8 @@ class SharedReplays:
                     f"{path} does not fit: another program's, or made with other limits.",
                     "Remove it; it is made anew when the port starts.",
                 )
+            # Keyed, so that nobody can choose requests that crowd one place of the table.
+            self._keyed = blake2b(digest_size=_MARK_BYTES, key=self.secret)
             self._map = mmap.mmap(self._file, size)
             if self._state()[1] > time.monotonic():
                 # The machine was started anew since: that clock, and what it dated, is gone.
@@ -84,10 +86,12 @@ class SharedReplays:
 
     def accept(self, hotkey: str, nonce_ns: int, now_s: float | None = None) -> None:
         """Record a verified request, see `Replays`. `now_s` is monotonic."""
-        # Keyed, so that nobody can choose requests that crowd one place of the table.
-        text = b"%s %d" % (hotkey.encode(), nonce_ns)
-        mark = blake2b(text, digest_size=_MARK_BYTES, key=self.secret).digest()
-        with self._locked():
+        keyed = self._keyed.copy()
+        keyed.update(b"%s %d" % (hotkey.encode(), nonce_ns))
+        mark = keyed.digest()
+        # Not `_locked`, whose generator would cost as much as the rest: this is done per request.
+        flock(self._file, LOCK_EX)
+        try:
             turns, turn_s, newer, older = self._turned(time.monotonic() if now_s is None else now_s)
             place = self._place(turns & 1, mark)
             if place is None or self._place(1 - (turns & 1), mark) is None:
@@ -97,6 +101,8 @@ class SharedReplays:
             # The count first: dying in between wastes a place, but never overfills the table.
             self._write_state(turns, turn_s, newer + 1, older)
             self._map[place : place + _MARK_BYTES] = mark
+        finally:
+            flock(self._file, LOCK_UN)
 
     @property
     def _size(self) -> int:
@@ -147,8 +153,8 @@ class SharedReplays:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        flock(self._file, LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            flock(self._file, LOCK_UN)
