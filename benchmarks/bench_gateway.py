@@ -115,6 +115,9 @@ async def _gateway(pipe: Connection, ports: list[int], folder: str) -> None:
         def routes(self, subnet: str) -> list[Route]:  # noqa: ARG002 - there is one
             return found
 
+        def withheld(self, subnet: str) -> int:  # noqa: ARG002 - none is
+            return 0
+
     metrics, signer = Metrics(), _keypair("gateway")
     meter = Meter.open(Path(folder) / "gateway.db", [signer], metrics)
     keys = Keys({digest_of(KEY.encode()): Account("bench", per_minute=1e8)})

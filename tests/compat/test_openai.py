@@ -42,6 +42,9 @@ class Network:
     def routes(self, subnet: str) -> list[Route]:
         return self.found if subnet == "text" else []
 
+    def withheld(self, subnet: str) -> int:
+        return 0
+
     def add(self, hotkey: str, port: int, incentive: float) -> None:
         endpoint = Endpoint(hotkey, "127.0.0.1", port)
         self.found.append(Route(endpoint, "text", 1, len(self.found), incentive))

@@ -49,6 +49,9 @@ class Network:
     def routes(self, subnet: str) -> list[Route]:
         return self.found.get(subnet, [])
 
+    def withheld(self, subnet: str) -> int:
+        return 0
+
     def client(self, key: str = "alice-key") -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
 

@@ -41,6 +41,9 @@ class Directory(Protocol):
 
     def routes(self, subnet: str) -> Sequence[Route]: ...
 
+    def withheld(self, subnet: str) -> int:
+        """Miners that serve it and are not offered, because nobody attests what they run."""
+
 
 class Claims(Protocol):
     """Knows which claims validators attest."""
@@ -79,12 +82,17 @@ class ChainDirectory:
         self._claims = claims
         self._claims_required = claims_required
         self._routes: dict[str, tuple[Route, ...]] = {}
+        self._withheld: dict[str, int] = {}
         self.graphs: dict[str, Metagraph] = {}
         """The newest snapshots, by subnet."""
 
     def routes(self, subnet: str) -> Sequence[Route]:
         """Return the routes of the newest snapshot; none for an unknown subnet."""
         return self._routes.get(subnet, ())
+
+    def withheld(self, subnet: str) -> int:
+        """Return how many miners the newest snapshot knows beyond its routes."""
+        return self._withheld.get(subnet, 0)
 
     async def follow(self) -> None:
         """Renew the snapshots, forever."""
@@ -104,15 +112,25 @@ class ChainDirectory:
         """Renew the snapshots once. Raises ChainAway or CallFailed and keeps what there was."""
         for name, netuid in self._netuids.items():
             graph = self.graphs[name] = await self._chain.metagraph(netuid)
-            routes = routes_of(name, graph)
-            if self._claims is not None:
-                if not self._claims_required:
-                    # Served at once: reading claims can take as long as the slowest miner.
-                    self._routes.setdefault(name, routes)
-                routes = await self._claims.attach(graph, routes)
-                if self._claims_required:
-                    routes = tuple(route for route in routes if route.manifest is not None)
-            self._routes[name] = routes
+            if self._claims is None:
+                self._routes[name] = routes_of(name, graph)
+            else:
+                self._routes[name] = await self._with_claims(self._claims, name, graph)
+
+    async def _with_claims(self, claims: Claims, name: str, graph: Metagraph) -> tuple[Route, ...]:
+        routes = routes_of(name, graph)
+        if self._claims_required:
+            attached = await claims.attach(graph, routes)
+            held = tuple(route for route in attached if route.manifest is not None)
+            self._withheld[name] = len(routes) - len(held)
+            return held
+        # Served at once: reading claims can take as long as the slowest miner.
+        self._routes.setdefault(name, routes)
+        try:
+            return await claims.attach(graph, routes)
+        except CallFailed:
+            # A chain that keeps no claims is no reason not to serve by it.
+            return routes
 
 
 def routes_of(subnet: str, graph: Metagraph) -> tuple[Route, ...]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 
 from mycelia.gateway.directory import Directory, Route
-from mycelia.gateway.errors import ApiError, no_miner
+from mycelia.gateway.errors import ApiError, no_miner, not_attested
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.neuron.subnet import Delta, Reply, Request, Subnet
@@ -195,6 +195,8 @@ class Dispatcher:
         """Try miners in the router's order. On success the attempt is left to the caller."""
         deadline = Deadline.after(subnet.limits.deadline_s)
         routes = self._router.order(self._directory.routes(subnet.name))[:_ATTEMPTS]
+        if not routes and (withheld := self._directory.withheld(subnet.name)):
+            raise not_attested(subnet.name, withheld)
         reasons: list[str] = []
         for index, route in enumerate(routes):
             remaining_s = deadline.remaining()

@@ -70,6 +70,18 @@ def unsupported(param: str, why: str) -> ApiError:
     )
 
 
+def not_attested(subnet: str, miners: int) -> ApiError:
+    """Say that miners serve, but none whose claim validators attest, as error to raise."""
+    return ApiError(
+        503,
+        "not_attested",
+        f"{miners} miners of subnet '{subnet}' serve, but validators have not yet attested that"
+        " one of them runs what it claims.",
+        "Try again in some seconds; /v1/models shows what is offered.",
+        retry_after_s=5,
+    )
+
+
 def no_miner(subnet: str, reasons: list[str]) -> ApiError:
     """Say that every miner that could have answered failed, as error to raise."""
     tried = f" ({'; '.join(reasons)})" if reasons else ""

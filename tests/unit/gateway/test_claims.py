@@ -1,5 +1,7 @@
 """A claim counts when validators with half of the stake attest it, and only then."""
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 
 import bittensor_core
@@ -7,7 +9,7 @@ import pytest
 
 from mycelia.gateway.claims import AttestedClaims
 from mycelia.gateway.directory import ChainDirectory
-from mycelia.neuron.chain import Metagraph, Neuron
+from mycelia.neuron.chain import CallFailed, Metagraph, Neuron
 from mycelia.neuron.manifest import (
     Attestation,
     ClaimDocument,
@@ -130,6 +132,37 @@ async def test_where_claims_are_required_others_are_not_offered():
         directory = world.directory(required=True)
         await directory.refresh()
         assert len(directory.routes("text")) == offered
+        assert directory.withheld("text") == 1 - offered
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_chain_without_claims_is_served_by_unless_they_are_required(required):
+    world = World(0, 1)
+
+    async def none_kept(netuid):
+        raise CallFailed("call_failed", "There is no such pallet.", "")
+
+    world.published = none_kept
+    directory = world.directory(required=required)
+    with pytest.raises(CallFailed) if required else nullcontext():
+        await directory.refresh()
+    assert len(directory.routes("text")) == (0 if required else 1)
+
+
+async def test_where_claims_are_not_required_nobody_waits_for_them():
+    world = World(0, 1)
+    reading = asyncio.Event()
+
+    async def hang(endpoint, path, deadline_s):
+        reading.set()
+        await asyncio.sleep(60)
+
+    world.document = hang
+    directory = world.directory()
+    task = asyncio.create_task(directory.refresh())
+    await reading.wait()
+    assert len(directory.routes("text")) == 1
+    task.cancel()
 
 
 async def test_documents_are_read_each_time_at_first_and_now_and_then_later(monkeypatch):

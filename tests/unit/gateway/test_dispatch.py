@@ -107,6 +107,7 @@ class World:
     def __init__(self, **scripts: Script) -> None:
         self.miners = Miners(**scripts)
         self.metrics = Metrics()
+        self.unattested = 0
         self.router = Router(rng=random.Random(1))
         # Tiny steps in merit cannot fix an order that is drawn; a fixed draw does.
         self.router.order = list
@@ -118,6 +119,9 @@ class World:
             Route(Endpoint(name, "h", 1), "words", 1, uid, 0.5)
             for uid, name in enumerate(self.miners.scripts)
         ]
+
+    def withheld(self, subnet: str) -> int:
+        return self.unattested
 
     async def streamed(self) -> tuple[str, str]:
         stream = await self.dispatcher.stream(Words, ASK)
@@ -211,6 +215,16 @@ async def test_without_miners_the_error_is_the_same():
     with pytest.raises(ApiError) as failed:
         await World().streamed()
     assert failed.value.code == "no_miner"
+
+
+async def test_miners_that_nobody_attests_are_another_error():
+    world = World()
+    world.unattested = 3
+    with pytest.raises(ApiError) as failed:
+        await world.streamed()
+    assert (failed.value.status, failed.value.code) == (503, "not_attested")
+    assert failed.value.retry_after_s == 5
+    assert failed.value.message.startswith("3 miners")
 
 
 async def test_the_deadline_covers_all_attempts():
