@@ -14,7 +14,7 @@ _PYTHON = (sys.executable, "-m")
 _MINER_NICE = 5
 
 
-def node(plan: Plan) -> Program:
+def node(plan: Plan, record: Record) -> Program:
     """The chain."""
     options = plan.options
     return _program(
@@ -26,6 +26,7 @@ def node(plan: Plan) -> Program:
             *("--base-path", str(plan.folder.node)),
             *("--rpc-port", str(options.rpc_port)),
             *("--block-time", str(options.block_time_s)),
+            *("--monitor-port", str(record.ports[NODE])),
         ),
     )
 
@@ -68,7 +69,7 @@ def gateway(plan: Plan, record: Record) -> Program:
         (
             *("mycelia.cli", "gateway"),
             *(w for word in _subnets(plan, record.netuids) for w in ("--subnet", word)),
-            *("--port", str(plan.options.gateway_port)),
+            *("--port", str(plan.options.gateway_port), "--claims"),
             *("--receipts", str(plan.folder.ledgers / f"{GATEWAY}.receipts")),
             *_station(plan, GATEWAY, *VALIDATORS),
         ),
