@@ -66,6 +66,10 @@ def up(
     gateway_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the gateway.")
     ] = 8080,
+    monitor_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of /metrics and /health; 0 takes a free one."),
+    ] = 0,
 ) -> None:
     """Run a whole network on this machine: real models, real pay, a live view."""
     from mycelia.cli.up.plan import Options
@@ -83,6 +87,7 @@ def up(
         only=frozenset(only or ()),
         rpc_port=rpc_port,
         gateway_port=gateway_port,
+        monitor_port=monitor_port,
     )
     raise typer.Exit(run(options, REGISTRY))
 

@@ -37,6 +37,22 @@ def test_only_leaves_the_other_subnets_out(tmp_path):
     assert [subnet.name for subnet in plan.subnets] == ["vision"]
 
 
+class Streaming(Subnet):
+    Piece = object
+
+
+@pytest.mark.parametrize(
+    ("only", "chat_model"),
+    [((), "talker"), (("embeddings",), None), (("text", "embeddings"), "talker")],
+)
+def test_the_chat_model_is_of_a_subnet_that_streams(tmp_path, only, chat_model):
+    registry = {
+        "embeddings": Spec(Subnet, {}, openai_model="embedder"),
+        "text": Spec(Streaming, {}, openai_model="talker"),
+    }
+    assert planned(options(tmp_path, only=frozenset(only)), registry).chat_model == chat_model
+
+
 def test_unknown_subnet_is_an_error_that_names_the_known(tmp_path):
     with pytest.raises(AppError) as refused:
         planned(options(tmp_path, only=frozenset({"audio"})), REGISTRY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Options:
     only: frozenset[str] = frozenset()
     rpc_port: int = 9944
     gateway_port: int = 8080
+    monitor_port: int = 0
+    """Of `up` itself; 0 takes a free one."""
 
     @property
     def endpoint(self) -> str:
@@ -117,8 +119,14 @@ def planned(options: Options, registry: Mapping[str, Spec]) -> Plan:
             for name in chosen
         ),
         Folder(options.folder),
-        next((model for name in chosen if (model := registry[name].openai_model)), None),
+        _chat_model(registry[name] for name in chosen),
     )
+
+
+def _chat_model(specs: Iterable[Spec]) -> str | None:
+    """The first model that chats: its subnet streams, while one of embeddings answers at once."""
+    chatting = (spec for spec in specs if spec.subnet.Piece is not None)
+    return next((spec.openai_model for spec in chatting if spec.openai_model), None)
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ class Record:
     ready: frozenset[str] = frozenset()
     """Subnets whose one-time set-up is complete."""
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Of miners, by name."""
+    """Of miners, by name, and of the node's metrics."""
 
     def with_netuid(self, subnet: str, netuid: int) -> Record:
         """This record and one more subnet."""

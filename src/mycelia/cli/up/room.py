@@ -49,7 +49,7 @@ class Room:
         self._folder = folder
         self._tell = tell
         self._free_bytes = free_bytes or _free_bytes
-        self._was_full = False
+        self.is_full = False
 
     async def watch(self, every_s: float = 1.0) -> None:
         """Look again and again, until cancelled."""
@@ -62,14 +62,14 @@ class Room:
         is_full = False
         with suppress(OSError):
             is_full = self._free_bytes(self._folder) < _LEAST_BYTES
-        if is_full and not self._was_full:
+        if is_full and not self.is_full:
             self._tell(
                 f"the disk is full: free space on that of {self._folder};"
                 " everything goes on by itself then"
             )
-        elif self._was_full and not is_full:
+        elif self.is_full and not is_full:
             self._tell("there is room on the disk again")
-        self._was_full = is_full
+        self.is_full = is_full
 
 
 class Outlet:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from mycelia.cli.up import programs, view
+from mycelia.cli.up import measures, programs, view
 from mycelia.cli.up.bootstrap import (
     RAO,
     Bootstrap,
@@ -41,6 +41,7 @@ from mycelia.cli.up.room import Room, needed
 from mycelia.cli.up.supervisor import Child, Supervisor
 from mycelia.cli.up.watch import Snapshot, Watch
 from mycelia.models import ModelStore
+from mycelia.monitor import Health, Metric, Monitor
 from mycelia.neuron.chain import CallFailed, Chain, ChainAway
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.subnet import Spec
@@ -66,7 +67,7 @@ def run(options: Options, registry: Mapping[str, Spec]) -> int:
         fetch_models(plan, registry, console)
         wallets = made_wallets(plan, options.seed)
         _write_genesis(plan, wallets)
-        names = tuple(miner.name for miner in plan.miners)
+        names = (NODE, *(miner.name for miner in plan.miners))
         record = replace(record, ports={**record.ports, **assigned(HOST, names, record.ports)})
         plan.folder.save(record)
         return asyncio.run(_Network(plan, wallets, record, console, started_s).run())
@@ -119,6 +120,8 @@ class _Network:
     started_s: float
     has_paid: bool = False
     hopeless: asyncio.Event = field(default_factory=asyncio.Event)
+    snapshot: Snapshot | None = None
+    """As last seen."""
     trouble: str | None = None
     """What keeps it from looking at the chain just now, as said to the operator."""
 
@@ -131,7 +134,12 @@ class _Network:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         work = asyncio.create_task(self._work())
-        room = asyncio.create_task(Room(folder.path, self._tell).watch())
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
+        self.room = Room(folder.path, self._tell)
+        monitor = Monitor("up", self._metrics, self._health, {"/targets": self._targets})
+        port = await monitor.start(self.plan.options.monitor_port)
+        self._tell(f"metrics and health of everything: http://{HOST}:{port}/targets")
+        room = asyncio.create_task(self.room.watch())
         stopped = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(self.hopeless.wait())
         try:
@@ -147,9 +155,25 @@ class _Network:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await monitor.stop()
             await self.chain.close()
             await self.supervisor.stop()
             self.log.emit("stopped")
+
+    def _metrics(self) -> Iterable[Metric]:
+        return measures.metrics(self.supervisor.children, self.snapshot)
+
+    def _health(self) -> Health:
+        trouble = "the disk is full" if self.room.is_full else self.trouble
+        return measures.health(self.supervisor.children, self.snapshot, trouble)
+
+    def _targets(self) -> object:
+        return measures.targets(self.plan, self.record.ports)
+
+    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, object]) -> None:
+        """Note what a library left lying about, such as a task whose end nobody awaited."""
+        error = context.get("exception")
+        self.log.emit("unhandled", message=context.get("message"), error=repr(error))
 
     def _given_up(self, child: Child) -> None:
         """A network that has begun to pay can do without one miner; else something is wrong."""
@@ -171,7 +195,7 @@ class _Network:
         """Everything from the first process to the last wanted epoch."""
         options, folder = self.plan.options, self.plan.folder
         self._tell("starting the node")
-        node = await self.supervisor.start(programs.node(self.plan))
+        node = await self.supervisor.start(programs.node(self.plan, self.record))
         try:
             await node_answers(self.chain, NODE_LIMIT_S)
         except TimeoutError as error:
@@ -194,9 +218,9 @@ class _Network:
         with self._shown() as show:
 
             async def look() -> Snapshot:
-                snapshot = await watch.look()
-                show(snapshot)
-                return snapshot
+                self.snapshot = await watch.look()
+                show(self.snapshot)
+                return self.snapshot
 
             await self._until_paid(look, 1, FIRST_EPOCH_LIMIT_S)
             self.has_paid = self.supervisor.relentless = True
