@@ -231,6 +231,21 @@ def score(
         typer.echo("\n".join(lines(view)))
 
 
+@app.command()
+def explain(
+    netuid: Annotated[int, typer.Argument(help="The subnet.")],
+    neuron: Annotated[str, typer.Argument(help="A uid, or a hotkey's address.")],
+    block: Annotated[
+        int | None, typer.Option(help="The epoch's block; the newest if absent.")
+    ] = None,
+    endpoint: Endpoint = _ENDPOINT,
+) -> None:
+    """Say why a neuron was paid what it was paid: one epoch, from stake and weights to the last rao."""
+    from mycelia.cli.explain import asked, lines
+
+    typer.echo("\n".join(lines(asked(endpoint, netuid, neuron, block))))
+
+
 @app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mycelia.chain import CannotExplain, PastEpoch, past_epoch
+from mycelia.cli.explain import lines
 from mycelia.frame import State
 from mycelia.pallets.subtensor.epoch.results import storage_index
 from mycelia.primitives import AppError, NetUid, Uid
+from mycelia.rpc.methods.explain import explain
 from mycelia.runtime import Runtime
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.state import MemoryStore, Overlay, ReadView, StateDiscarded
 from mycelia.testing.devchain import DevChain
 from mycelia.testing.oracle import Person
+from mycelia.testing.rpc import rpc_node
 
 TAO = 10**9
 NETUID = NetUid(1)
@@ -299,3 +303,11 @@ def test_what_is_no_longer_kept_is_named(chain: DevChain, monkeypatch: pytest.Mo
     monkeypatch.setattr(MemoryStore, "at", pruned)
     with pytest.raises(StateDiscarded, match="oldest kept"):
         explained(chain, Uid(0))
+
+
+@pytest.mark.parametrize("uid", [1, 3])
+def test_the_documents_show_this_very_epoch(chain: DevChain, uid: int) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "explanation.md").read_text(encoding="utf-8")
+    node, _ = rpc_node(chain.chain)
+    told = "\n".join(lines(explain(node, 1, uid)))
+    assert f"$ mycelia explain 1 {uid}\n{told}\n```" in page
