@@ -87,7 +87,7 @@ def lines(view: View) -> Iterator[str]:
 
 def _claim(claimed: Claimed | None) -> str:
     if claimed is None:
-        return "claims no model"
+        return "no claim seen so far"
     what = f"claims {claimed.about or 'a model'}, manifest {claimed.digest[:16]}"
     now_ms = time.time_ns() // 1_000_000
     until = datetime.fromtimestamp(claimed.until_ms / 1000, UTC).strftime("%H:%M:%S UTC")

@@ -37,7 +37,7 @@ def test_every_validators_view_is_told(tmp_path):
         assert "checks: exact 0.250" in shown.output
         assert "had no sample failed, quality 0.500" in shown.output
         assert "not yet known" in shown.output
-        assert shown.output.count("claims no model") == 2
+        assert shown.output.count("no claim seen so far") == 2
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_claim_is_told_with_its_attestation(tmp_path, state, left_s, said):
     shown = CliRunner().invoke(app, ["score", "vision-x", "--dir", str(tmp_path)])
     assert f"claims {about}" in shown.output
     assert said in shown.output
-    assert shown.output.count("claims no model") == 1
+    assert shown.output.count("no claim seen so far") == 1
 
 
 def test_a_miner_that_nobody_sampled_is_said(tmp_path):
