@@ -1,11 +1,14 @@
 """A network of one subnet lives: is paid, survives kills, stops clean, resumes, replays."""
 
+import json
 import os
+import re
 import signal
 import socket
 import sqlite3
 import stat
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -54,8 +57,6 @@ def test_keys_are_for_the_owner_only(network):
 
 
 def test_no_key_is_in_any_log(network):
-    import json
-
     keys = [
         json.loads(path.read_text())["secretSeed"].removeprefix("0x")
         for path in (network.folder / "wallets").rglob("*")
@@ -100,6 +101,11 @@ def test_replay_gives_the_same_roots(network):
     assert "give the recorded roots" in shown.stdout
 
 
+def shown(url):
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        return json.load(reply)
+
+
 def test_it_resumes_survives_kills_and_stops_in_time(network):
     before = len(network.events())
     network.start(*QUICK)
@@ -114,6 +120,15 @@ def test_it_resumes_survives_kills_and_stops_in_time(network):
     network.until(lambda: happened("first_paid_epoch"))
     assert not happened("subnet_created")
     assert happened("first_paid_epoch")[0]["after_s"] < 40
+
+    # Everything that runs shows its measures where `up` says.
+    (found,) = re.findall(r"http://127.0.0.1:\d+/targets", network.printed())
+    network.until(lambda: len(shown(found)) == 2 + len(VALIDATORS) + len(MINERS))
+    for target in shown(found):
+        page = f"http://{target['targets'][0]}/metrics"
+        with urllib.request.urlopen(page, timeout=10) as reply:
+            assert b"\n# TYPE mycelia_" in b"\n" + reply.read(), page
+    assert shown(found.replace("targets", "health"))["well"] is True
 
     victims = {name: network.pid(name) for name in ("node", "validator-1", "vision-honest-a")}
     for pid in victims.values():

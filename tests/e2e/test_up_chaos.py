@@ -1,7 +1,7 @@
 """A bad day: kills, hangs, half-open sockets, a full disk, the node away. Everything comes back.
 
 The short form runs with the other slow tests. `MYCELIA_CHAOS=50` makes it the long one: that many
-kills, and the node away for a minute.
+kills, a miner that drips bytes all the time, and the node away for a minute.
 """
 
 import asyncio
@@ -25,12 +25,14 @@ from pathlib import Path
 
 import bittensor
 import pytest
+from bittensor import calls
 
 from mycelia.cli.up.plan import VALIDATORS
 from mycelia.neuron.book import Verdict
 from mycelia.neuron.chain import CallFailed, Chain, ChainAway, sdk_environment
 from mycelia.neuron.ledger import Ledger
-from mycelia.neuron.wallets import open_wallet
+from mycelia.neuron.receipts import merkle_root
+from mycelia.neuron.wallets import make_wallet, open_wallet
 from tests.e2e.up import Up
 
 KILLS = int(os.environ.get("MYCELIA_CHAOS", "0"))
@@ -62,6 +64,7 @@ class Consumers(threading.Thread):
     def __init__(self, up):
         super().__init__(daemon=True)
         self.up, self.ended, self.outcomes = up, threading.Event(), Counter()
+        self.told = set()  # receipts of which the gateway said that they are safe
         sheet = b"P5 16 16 255\n" + bytes(256)
         self.body = json.dumps({"image": base64.b64encode(sheet).decode()}).encode()
 
@@ -73,6 +76,7 @@ class Consumers(threading.Thread):
                 with urllib.request.urlopen(request, timeout=15) as reply:
                     json.load(reply)
                     self.outcomes[reply.status] += 1
+                    self.told |= {reply.headers["x-receipt-id"]} - {None}
             except urllib.error.HTTPError as error:
                 self.outcomes[error.code] += 1
             except (OSError, ValueError) as error:
@@ -115,6 +119,59 @@ def free_rao(up, address):
         return int(account["data"]["free"])
 
     return asyncio.run(ask())
+
+
+DRIPPER = """
+import asyncio, contextlib
+
+async def drip(reader, writer):
+    with contextlib.suppress(OSError, EOFError):
+        await reader.readuntil(b"\\r\\n\\r\\n")
+        print("asked", flush=True)
+        head = b"HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n"
+        for byte in head + bytes(100_000):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.5)
+    writer.close()
+
+async def main():
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+@contextlib.contextmanager
+def dripping_miner(up, folder):
+    """A registered miner that answers everybody, two bytes a second. Yields how often it was asked."""
+    log = folder / "dripper.out"
+    with log.open("w") as output:
+        process = subprocess.Popen([sys.executable, "-c", DRIPPER], stdout=output)
+    try:
+        up.until(log.read_text, 20)
+        asyncio.run(_register(up, folder, int(log.read_text().split()[0])))
+        yield lambda: log.read_text().count("asked")
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def _register(up, folder, port):
+    wallet = make_wallet(folder, "dripper", "drip")
+    bank = open_wallet(up.folder / "wallets", "sudo")
+    netuid = json.loads((up.folder / "network.json").read_text())["netuids"]["vision"]
+    chain = Chain(f"ws://127.0.0.1:{up.rpc_port}", wallet)
+    try:
+        address = wallet.coldkey.ss58_address
+        await chain.execute(bittensor.Transfer(dest_ss58=address, amount_tao=1_000), bank)
+        hotkey = wallet.hotkey.ss58_address
+        await chain.submit_call(calls.SubtensorModule.burned_register(netuid, hotkey), wallet)
+        await chain.serve_axon(netuid, "127.0.0.1", port)
+    finally:
+        await chain.close()
 
 
 def half_open(up):
@@ -175,23 +232,47 @@ def scored(up, name):
 
 
 def receipts(up, name):
+    """Leaves in a caller's book, with their epochs."""
     path = up.folder / "ledgers" / f"{name}.receipts"
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return database.execute("SELECT count(*) FROM receipts").fetchone()[0]
+        return dict(database.execute("SELECT leaf, epoch FROM receipts"))
 
 
-def test_kills_half_open_sockets_and_a_node_that_is_away(network):
+def assert_no_receipt_was_lost(up, told):
+    """What a consumer was told of is in the gateway's book, and what was sealed is in its book still."""
+    assert told
+    assert {bytes.fromhex(leaf) for leaf in told} <= receipts(up, "gateway").keys()
+    for name, event in [*((name, "receipts_sealed") for name in VALIDATORS), ("gateway", "sealed")]:
+        roots = up.happened(event, name)
+        book = receipts(up, name)
+        assert sum(sealed["count"] for sealed in roots) > 0, name
+        for sealed in roots:
+            leaves = sorted(leaf for leaf, epoch in book.items() if epoch == sealed["epoch"])
+            assert merkle_root(leaves).hex() == sealed["root"], (name, sealed)
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as made:
+        yield made
+
+
+def test_kills_half_open_sockets_and_a_node_that_is_away(network, stack, tmp_path):
     up, rng = network, random.Random(7)
     os.environ.update(sdk_environment(up.folder / "sdk"))
     consumers, payer = Consumers(up), Payer(up)
     before_rao = free_rao(up, SINK)
     consumers.start()
     payer.start()
-    up.until(lambda: payer.finalized and consumers.outcomes[200], 60)
+    up.until(lambda: payer.finalized and consumers.outcomes[200], 120)
     held = half_open(up)
+    dripper = dripping_miner(up, tmp_path) if IS_LONG else contextlib.nullcontext(lambda: 1)
+    was_asked = stack.enter_context(dripper)
 
     kills = Counter()
     for number in range(KILLS or 10):
+        if number % len(PROCESSES) == len(PROCESSES) - 1:
+            held += half_open(up)  # of the new processes, too
         name = PROCESSES[number] if number < len(PROCESSES) else rng.choice(PROCESSES)
         up.until(lambda name=name: pid(up, name), 60)
         victim = pid(up, name)
@@ -208,6 +289,7 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network):
     os.kill(node, signal.SIGCONT)
     after_away_s = recovered(up)
 
+    assert was_asked()
     asked, paid = consumers.outcomes[200], payer.finalized
     up.until(lambda: consumers.outcomes[200] > asked and payer.finalized > paid, 90)
     consumers.ended.set()
@@ -229,7 +311,8 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network):
     for name, rounds in held_rounds(up).items():
         assert told[name] <= rounds, f"{name} lost rounds"
         judged = scored(up, name)
-        assert receipts(up, name) >= judged > 0, f"{name} lost receipts"
+        assert len(receipts(up, name)) >= judged > 0, f"{name} lost receipts"
+    assert_no_receipt_was_lost(up, consumers.told)
     assert not up.happened("given_up")
 
 
