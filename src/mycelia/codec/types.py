@@ -57,6 +57,8 @@ I128 = NewType("I128", int)
 H160 = NewType("H160", bytes)
 H256 = NewType("H256", bytes)
 Bytes: TypeAlias = bytes
+BoundedBytes = Annotated[bytes, s.Named(s.BYTES, "bounded_collections::bounded_vec::BoundedVec")]
+"""Bytes with a most length, which the rules check: clients unpack such a type once more than `Bytes`."""
 
 I32F32 = NewType("I32F32", int)
 U32F32 = NewType("U32F32", int)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from mycelia.codec import U32, U64, Bytes32, Enumeration, Record
-from mycelia.codec.scale import BYTES, ByteArray, Named
+from mycelia.codec import U32, U64, BoundedBytes, Bytes32, Enumeration, Record
+from mycelia.codec.scale import ByteArray
 from mycelia.primitives import BlockNumber
 
-BoundedBytes = Annotated[bytes, Named(BYTES, "bounded_collections::bounded_vec::BoundedVec")]
 Bytes33 = Annotated[bytes, ByteArray(33)]
 Bytes64 = Annotated[bytes, ByteArray(64)]
 Bytes65 = Annotated[bytes, ByteArray(65)]

@@ -11,10 +11,9 @@ Differs: ciphertexts stored for later blocks (`store_encrypted`) are absent.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from mycelia.codec import H256, U64, Bytes32, scale
-from mycelia.codec.scale import BYTES, Named
+from mycelia.codec import H256, U64, BoundedBytes, Bytes32, scale
 from mycelia.crypto import blake2_256
 from mycelia.frame import (
     Call,
@@ -33,7 +32,6 @@ from mycelia.frame import (
 from mycelia.primitives import AccountId, BlockNumber
 from mycelia.primitives.errors import InvalidTransaction
 
-BoundedBytes = Annotated[bytes, Named(BYTES, "bounded_collections::bounded_vec::BoundedVec")]
 KEY_BYTES: Final = 1_184
 """Length of a public ML-KEM-768 key."""
 MOST_BYTES: Final = 8_192

@@ -5,7 +5,7 @@ Source: subtensor@14bc6f9 `pallets/subtensor/src/lib.rs`, `primitives/share-pool
 
 from __future__ import annotations
 
-from mycelia.codec import I64, U8, U16, U32, U64, U128, Bytes, Enumeration, Record
+from mycelia.codec import I64, U8, U16, U32, U64, U128, BoundedBytes, Bytes, Enumeration, Record
 from mycelia.primitives import AccountId, NetUid
 
 
@@ -35,7 +35,7 @@ class PrometheusInfo(Record, path="pallet_subtensor::pallet::PrometheusInfo"):
 class NeuronCertificate(Record, path="pallet_subtensor::pallet::NeuronCertificate"):
     """The public key that a neuron's TLS endpoint shows: at most 64 bytes, and the algorithm it is for."""
 
-    public_key: Bytes
+    public_key: BoundedBytes
     algorithm: U8
 
 

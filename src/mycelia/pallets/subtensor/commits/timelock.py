@@ -14,10 +14,9 @@ Differs: the older payload, which did not name its hotkey and could be copied by
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Protocol
+from typing import Final, Protocol
 
-from mycelia.codec import H256, U8, U16, U64, Bytes, DecodeError, Record, scale
-from mycelia.codec.scale import BYTES, Named
+from mycelia.codec import H256, U8, U16, U64, BoundedBytes, Bytes, DecodeError, Record, scale
 from mycelia.crypto import blake2_256
 from mycelia.crypto.timelock import opened
 from mycelia.frame import Origin, Pallet, State, call, ensure
@@ -49,7 +48,6 @@ _FAILS: Final = (
     InvalidRevealRound,
     CommitPayloadTooLarge,
 )
-Ciphertext = Annotated[bytes, Named(BYTES, "bounded_collections::bounded_vec::BoundedVec")]
 
 
 class Beacon(Protocol):
@@ -114,7 +112,7 @@ class Timelocks(Pallet, name="SubtensorModule"):
         self,
         origin: Origin,
         netuid: NetUid,
-        commit: Ciphertext,
+        commit: BoundedBytes,
         reveal_round: U64,
         commit_reveal_version: U16,
     ) -> None:
@@ -130,7 +128,7 @@ class Timelocks(Pallet, name="SubtensorModule"):
         pays=False,
     )
     def commit_crv3_mechanism_weights(
-        self, origin: Origin, netuid: NetUid, mecid: U8, commit: Ciphertext, reveal_round: U64
+        self, origin: Origin, netuid: NetUid, mecid: U8, commit: BoundedBytes, reveal_round: U64
     ) -> None:
         """Commit sealed weights of one mechanism, in the current version. Signed by the hotkey."""
         self._commit(origin.signed(), netuid, mecid, commit, reveal_round, CURRENT_VERSION)
@@ -147,7 +145,7 @@ class Timelocks(Pallet, name="SubtensorModule"):
         origin: Origin,
         netuid: NetUid,
         mecid: U8,
-        commit: Ciphertext,
+        commit: BoundedBytes,
         reveal_round: U64,
         commit_reveal_version: U16,
     ) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mycelia.codec import H256, U64, PairVec
+from mycelia.codec import H256, U64, BoundedBytes, PairVec
 from mycelia.frame import DoubleMap, Identity, OptionalDoubleMap, Pallet, State, Twox64Concat
 from mycelia.pallets.subtensor.epoch.results import (
     NO_PAIRS,
@@ -22,7 +22,7 @@ from mycelia.primitives import AccountId, NetUid, Uid
 
 HashedCommit = tuple[H256, U64, U64, U64]
 """Hash, epoch and block of the commit, and a number that is always zero."""
-TimedCommit = tuple[AccountId, U64, bytes, U64]
+TimedCommit = tuple[AccountId, U64, BoundedBytes, U64]
 """Who, block of the commit, ciphertext, round of its reveal."""
 
 
