@@ -31,7 +31,8 @@ _KEPT = 20_000
 """Rows kept in memory while the disk takes none."""
 
 Write = Callable[[sqlite3.Connection], T]
-"""Runs in the writer's thread, inside a transaction. It may run again after a failed commit."""
+"""Runs in the writer's thread, inside a transaction. It may run again: after a failed commit, or when
+another write of the same transaction objects."""
 
 
 class JournalError(AppError):
@@ -82,8 +83,8 @@ class Journal:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Job(write, loop, future))
-        # Shielded: a caller that is cancelled has asked all the same.
-        return await asyncio.shield(future)
+        # A caller that is cancelled takes only its future with it: what it asked for is done.
+        return await future
 
     def reader(self) -> sqlite3.Connection:
         """Open a connection that sees what is safe. The caller closes it."""
@@ -132,25 +133,39 @@ class Journal:
         return batch, False
 
     def _commit(self, jobs: list[_Job]) -> None:
-        """Run all jobs in one transaction. One that objects is undone alone."""
+        """Run all jobs in one transaction. One that objects is undone alone.
+
+        Few ever do, so only a batch in which one did pays for a savepoint per job: it begins anew.
+        """
         db = self._db
         if not jobs:
             return
         try:
             db.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                db.execute("SAVEPOINT job")
-                try:
+            try:
+                for job in jobs:
                     job.result, job.error = job.write(db), None
-                except (AppError, sqlite3.IntegrityError) as error:
-                    db.execute("ROLLBACK TO job")
-                    job.error = error
-                db.execute("RELEASE job")
+            except (AppError, sqlite3.IntegrityError):
+                db.execute("ROLLBACK")
+                db.execute("BEGIN IMMEDIATE")
+                self._run_each(jobs)
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+    def _run_each(self, jobs: list[_Job]) -> None:
+        """Run jobs one by one inside a transaction, and undo those that object."""
+        db = self._db
+        for job in jobs:
+            db.execute("SAVEPOINT job")
+            try:
+                job.result, job.error = job.write(db), None
+            except (AppError, sqlite3.IntegrityError) as error:
+                db.execute("ROLLBACK TO job")
+                job.error = error
+            db.execute("RELEASE job")
 
     def _settle(self, jobs: list[_Job], failure: JournalError | None) -> None:
         """Tell those who wait how it went, all of a loop in one call."""
