@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mycelia.models.embedding import DIMENSIONS, Vectors
 from mycelia.neuron import Reply, Request
+from mycelia.wire.contract import Usage
 
 Text = Annotated[str, Field(max_length=16_000)]
 
@@ -46,6 +47,10 @@ class Answer(Reply):
     """Per input, the cosine to each class's centroid, in the order of the classes."""
     tokens: int = Field(default=0, ge=0)
     """Read for the answer."""
+
+    def usage(self) -> Usage:
+        """Tokens that were read; an answer has none."""
+        return Usage(self.tokens, 0)
 
 
 def packed(vectors: Vectors) -> tuple[str, ...]:

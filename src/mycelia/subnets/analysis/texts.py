@@ -10,10 +10,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-_LENGTHS = (1, 1, 1, 2, 2, 3, 5, 8, 14, 24)
+from mycelia.subnets.phrasing import as_typed
+
+_LENGTHS = (1, 1, 1, 1, 2, 2, 4, 7, 11, 18)
 """Sentences of a longer text; the last ones go beyond what the model reads."""
-_SHORT = 0.35
+_SHORT = 0.5
 """Share of texts that are a search or a question."""
+_FEW_WORDS = 0.5
+_NUMBERED = 0.15
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,19 @@ _DAYS = (
     "the first of May", "New Year's Eve",
 )  # fmt: skip
 _SEARCHES = (
+    "{thing}", "{thing}", "{thing} help", "{thing} advice", "problem with {thing}",
+    "{thing} and {other}",
     "{thing} {happening}", "why {thing} {happening}", "{thing} {day}", "{name} {thing} {happening}",
     "what to do when {thing} {happening}", "{thing} or {other}?", "is it normal that {thing} {happening}?",
     "How do I explain to {name} that {thing} {happening}?",
 )  # fmt: skip
 _SENTENCES = (
+    "{thing} {happening}, so that {other} should be looked at again before anything else is done.",
+    "For somebody who has to deal with {thing} all the time it matters that {other} {sequel}.",
+    "Against {thing} there is little to be said, except that nobody explained {other} to us.",
+    "Both {thing} and {other} were mentioned by several people who had been there from the beginning.",
+    "As long as {thing} is what everybody talks about, nobody will notice that {other} {sequel}.",
+    "It is not clear whether {thing} or {other} was the reason.",
     "{thing} {happening}.", "On {day}, {thing} {happening}.", "{name} says that {thing} {happening}.",
     "After {thing} {happening}, {other} {sequel}.", "It turned out that {thing} {happening}.",
     "We were told that {other} {sequel}, but {thing} {happening}.", "{thing} {happening}, as {name} had said.",
@@ -123,7 +135,9 @@ _SENTENCES = (
 
 def request(rng: random.Random) -> tuple[str, ...]:
     """Texts of one request for vectors, from a single search to a handful of documents."""
-    return tuple(_text(rng.choice(AREAS), rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 4, 6))))
+    return tuple(
+        _text(rng.choice(AREAS), rng) for _ in range(rng.choice((1, 1, 1, 1, 1, 2, 2, 3, 3, 5)))
+    )
 
 
 def labelled(
@@ -136,19 +150,30 @@ def labelled(
         (rng.choice(area.labels), tuple(_text(area, rng) for _ in range(examples)))
         for area in areas
     )
-    return tuple(_text(rng.choice(areas), rng) for _ in range(rng.randint(1, 4))), classes
+    return tuple(
+        _text(rng.choice(areas), rng) for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 5)))
+    ), classes
 
 
 def _text(area: Area, rng: random.Random) -> str:
     if rng.random() < _SHORT:
-        return _filled(rng.choice(_SEARCHES), area, rng)
+        words = _filled(rng.choice(_SEARCHES), area, rng).split()
+        if rng.random() < _FEW_WORDS:
+            words = words[-rng.randint(1, 4) :]
+        return as_typed(" ".join(words), rng)
     sentences = (_filled(rng.choice(_SENTENCES), area, rng) for _ in range(rng.choice(_LENGTHS)))
-    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+    return as_typed(" ".join(s[0].upper() + s[1:] for s in sentences), rng)
+
+
+def _happening(area: Area, rng: random.Random) -> str:
+    plain = [said for said in area.happenings if "{n}" not in said]
+    return rng.choice(area.happenings if rng.random() < _NUMBERED else plain)
 
 
 def _filled(form: str, area: Area, rng: random.Random) -> str:
     thing, other = rng.sample(area.things, 2)
-    happening, sequel = rng.sample(area.happenings, 2)
+    # Most happenings come without a number, as in what people write.
+    happening, sequel = (_happening(area, rng) for _ in range(2))
     text = form.replace("{thing}", thing).replace("{other}", other)
     text = text.replace("{happening}", happening).replace("{sequel}", sequel)
     return text.format(name=rng.choice(_NAMES), day=rng.choice(_DAYS), n=rng.randint(2, 97))

@@ -32,11 +32,14 @@ from mycelia.models.llama import LlamaModel, Schedule
 from mycelia.subnets.figures import error_bound, part_time, shares
 from mycelia.subnets.text.judge import WAYS
 from mycelia.subnets.text.messages import Ask
-from mycelia.subnets.text.subnet import challenge_ask
+from mycelia.subnets.text.prompts import measured
 from mycelia.subnets.text.verification import follows, strain
 
 MARKS = (8, 16, 32, 48, 64)
 """Lengths, in tokens, at which the beginning of an answer is judged as if it were all."""
+
+_LENGTHS = (24, 32, 32, 40, 48, 64)
+_TEMPERATURES = (0.0, 0.7, 0.7, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,27 @@ Judged = tuple[NDArray[np.float64], float]
 
 
 def asks(count: int, seed: int, tokens: int | None = None) -> list[Ask]:
-    """Challenges as validators make them; `tokens` overrides the length that they draw."""
+    """Asks for text that goes on to the limit, in which a cheat shows; `tokens` overrides that.
+
+    Validators' own challenges are of more kinds. These stay as they are, since recorded answers
+    refer to them by number.
+    """
     rng = random.Random(seed)  # noqa: S311 -- repeatable prompts, no secret
-    drawn = [challenge_ask(rng) for _ in range(count)]
+    drawn = [_ask(rng) for _ in range(count)]
     if tokens is None:
         return drawn
     return [ask.model_copy(update={"max_tokens": tokens}) for ask in drawn]
+
+
+def _ask(rng: random.Random) -> Ask:
+    return Ask.model_validate(
+        {
+            "messages": measured(rng),
+            "max_tokens": rng.choice(_LENGTHS),
+            "temperature": rng.choice(_TEMPERATURES),
+            "seed": rng.getrandbits(63),
+        }
+    )
 
 
 def made(store: ModelStore, source: Source, numbered: Sequence[tuple[int, Ask]]) -> Iterator[Trial]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mycelia.models.llama import MAX_SEED
 from mycelia.neuron import Delta, Reply, Request
+from mycelia.wire.contract import Usage
 
 
 class Message(BaseModel):
@@ -56,6 +57,10 @@ class Answer(Reply):
     """All that were sampled, with the one that ends the turn if there was one."""
     finish: Finish
     prompt_tokens: int = 0
+
+    def usage(self) -> Usage:
+        """Tokens of the conversation, and of the turn."""
+        return Usage(self.prompt_tokens, len(self.tokens))
 
     @classmethod
     def fold(cls, deltas: Sequence[Any]) -> Answer:

@@ -18,13 +18,30 @@ from mycelia.models.catalog import SMOLLM2
 from mycelia.models.worker import Worker
 from mycelia.neuron import Challenge, Declared, Limits, Meta, Subnet
 from mycelia.subnets.text.judge import WAYS, Judge
-from mycelia.subnets.text.messages import Answer, Ask, Message, Piece
-from mycelia.subnets.text.prompts import conversation
+from mycelia.subnets.text.messages import Answer, Ask, Piece
+from mycelia.subnets.text.prompts import brief, open_ended
 
 OPENAI_MODEL = SMOLLM2.name
 
-_LENGTHS = (24, 32, 32, 40, 48, 64)  # tokens asked for in challenges
-_TEMPERATURES = (0.0, 0.7, 0.7, 1.0, 1.0)
+_DEFAULT = Ask.model_fields["max_tokens"].default
+_OPEN = 0.3
+"""Share of challenges that could be answered at length."""
+_LIMITS = (*(_DEFAULT,) * 8, 20, 50, 64, 100, 128, 200, 500, 512)
+_LIMITS_OF_OPEN = (_DEFAULT, 16, 20, 32, 32, 48, 50, 50, 64, 64, 100)
+"""Tokens that answers may have, as often as they stand here."""
+_TEMPERATURES = (
+    *(Ask.model_fields["temperature"].default,) * 8,
+    0.0,
+    0.0,
+    0.2,
+    0.3,
+    0.5,
+    0.8,
+    1.0,
+    1.0,
+)
+_CHOSEN_SEED, _SEEDS = 0.08, (0, 1, 7, 42, 42, 123, 1234)
+"""How often a seed is one that people choose, and which."""
 
 
 class Text(Subnet):
@@ -63,10 +80,17 @@ class Text(Subnet):
 
 
 def challenge_ask(rng: random.Random) -> Ask:
-    """Draw what a challenge asks."""
-    return Ask(
-        messages=tuple(Message.model_validate(turn) for turn in conversation(rng)),
-        max_tokens=rng.choice(_LENGTHS),
-        temperature=rng.choice(_TEMPERATURES),
-        seed=rng.getrandbits(63),
-    )
+    """Draw what a challenge asks: like consumers, most of whom leave all but the words out.
+
+    What is soon answered may have as many tokens as anybody. What could go on for long seldom may:
+    a validator has to wait for it, and to follow it token by token.
+    """
+    is_open = rng.random() < _OPEN
+    turns = open_ended(rng) if is_open else brief(rng)
+    limits = _LIMITS_OF_OPEN if is_open else _LIMITS
+    fields = {
+        "max_tokens": rng.choice(limits),
+        "temperature": rng.choice(_TEMPERATURES),
+        "seed": rng.choice(_SEEDS) if rng.random() < _CHOSEN_SEED else rng.getrandbits(63),
+    }
+    return Ask.model_validate({"messages": turns, **fields})

@@ -1,15 +1,23 @@
 """Conversations are varied, well formed and repeatable."""
 
+import hashlib
 import random
+from collections.abc import Callable
 
+import pytest
+
+from mycelia.subnets.text.calibrate import asks
 from mycelia.subnets.text.messages import Ask
-from mycelia.subnets.text.prompts import conversation
+from mycelia.subnets.text.prompts import brief, open_ended
 from mycelia.subnets.text.subnet import challenge_ask
 
+Compose = Callable[[random.Random], list[dict[str, str]]]
 
-def test_conversations_hardly_ever_repeat() -> None:
-    seen = {str(conversation(random.Random(seed))) for seed in range(2_000)}
-    assert len(seen) > 1_980
+
+@pytest.mark.parametrize(("compose", "most"), [(open_ended, 1_950), (brief, 1_600)])
+def test_conversations_seldom_repeat(compose: Compose, most: int) -> None:
+    seen = {str(compose(random.Random(seed))) for seed in range(2_000)}
+    assert len(seen) > most
 
 
 def test_the_same_seed_makes_the_same_challenge() -> None:
@@ -18,7 +26,7 @@ def test_the_same_seed_makes_the_same_challenge() -> None:
 
 def test_turns_alternate_and_nothing_is_left_to_fill_in() -> None:
     for seed in range(500):
-        turns = conversation(random.Random(seed))
+        turns = (brief if seed % 2 else open_ended)(random.Random(seed))
         roles = [turn["role"] for turn in turns]
         assert roles[-1] == "user"
         spoken = [role for role in roles if role != "system"]
@@ -27,12 +35,23 @@ def test_turns_alternate_and_nothing_is_left_to_fill_in() -> None:
         assert not any("{" in turn["content"] for turn in turns)
 
 
-def test_challenges_vary_in_length_and_temperature() -> None:
+def test_most_challenges_leave_out_what_consumers_leave_out() -> None:
     rng = random.Random(1)
-    asks = [challenge_ask(rng) for _ in range(200)]
-    assert len({ask.max_tokens for ask in asks}) >= 4
-    assert {ask.temperature for ask in asks} == {0.0, 0.7, 1.0}
-    assert len({ask.seed for ask in asks}) == 200
+    asks = [challenge_ask(rng) for _ in range(400)]
+    usual = Ask.model_validate({"messages": [{"role": "user", "content": "Hello"}]})
+    for name in ("max_tokens", "temperature"):
+        values = [getattr(ask, name) for ask in asks]
+        assert 0.3 < values.count(getattr(usual, name)) / len(values) < 0.7
+        assert len(set(values)) >= 6
+    chosen = [ask.seed for ask in asks if ask.seed < 10_000]
+    assert 0.03 < len(chosen) / len(asks) < 0.15
+    assert len({ask.seed for ask in asks}) == len(asks) - len(chosen) + len(set(chosen))
+
+
+def test_recorded_calibrations_go_on_meaning_the_same_asks() -> None:
+    text = "".join(ask.model_dump_json() for ask in asks(1_000, seed=1))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert digest == "bfee1d9a0a8a9a0e6308a629b3a7aee2d5125f6f4af385daf2b64a5e4e916ad9"
 
 
 def test_a_request_without_a_seed_gets_a_fresh_one() -> None:
