@@ -1,12 +1,19 @@
-"""Signed request round trips between two processes, what they cost, and what a refusal costs.
+"""Signed request round trips between two processes, what they cost the miner, and what a refusal costs.
 
-Each round trip signs a request (caller), verifies it (miner), signs a receipt (miner) and verifies
-that (caller): two signatures and two verifications, over pooled HTTP/1.1 connections, 1 KiB each
-way. `kept` adds the caller's book: counter-signed and safe on disk before the next request.
-`session` has agreed on session keys first. The floor is how many of those quadruples one core does
-with no network at all, in its own CPU time, measured in the same run.
+Three ways to load one miner process, whose own CPU time is read before and after:
 
-Refusals come from a bare socket, one at a time; the miner's CPU time counts.
+- *pairs*: `WireClient` in this process, 1 KiB each way, 1, 16 and 64 at once. Each trip signs a
+  request (caller), verifies it and signs a receipt (miner) and verifies that (caller). `kept` adds
+  the caller's book: counter-signed and safe on disk before the next request; `session` has agreed on
+  session keys first. Both sides cost about the same, so neither is ever busy, and what the miner pays
+  includes falling asleep and waking up on cold caches each time.
+- *busy*: the same requests, signed beforehand, from bare sockets, sixteen at once: the miner is never
+  idle, so this is the CPU time that limits what one core serves.
+- *refusals*: requests that are none, sent in the same way. All but `replayed` and `tampered` are
+  decided before the body is read; of those only `forged` costs a verification.
+
+The floor is one verification and one signature in the miner's process, in its own CPU time, taken
+between the loads of each run; `floor_per_s` the rate at which one core does both sides' share.
 """
 
 from __future__ import annotations
@@ -14,15 +21,16 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
 import resource
+import selectors
 import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import bittensor_core
 import uvloop
@@ -31,9 +39,10 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.wire import AllowSet, Endpoint, Inbound, WireClient, WireLimits, WireServer, btauth
 
 BODY = b"x" * 1024
-RUNS = 3
-RUN_S = 1.5
-REFUSALS = 1500
+RUNS = 5
+RUN_S = 0.8
+BUSY = 2000
+AT_ONCE = 16
 MINER = "//bench-miner"
 CALLER = "//bench-caller"
 # The bounds are on, but out of the way.
@@ -49,64 +58,66 @@ async def _echo(inbound: Inbound) -> bytes:
 
 
 def _serve(pipe: Connection) -> None:
-    """Miner process: says its port, then how much CPU time it used at each request for it."""
+    """Miner process: says its port, then what its CPU time is, or what the floor costs it."""
 
     async def run() -> None:
         allowed = AllowSet([_keypair(CALLER).ss58_address])
         server = WireServer(_keypair(MINER), {"/echo": _echo}, allowed, LIMITS)
         pipe.send(await server.start("127.0.0.1", 0))
-        while await asyncio.to_thread(pipe.recv):
-            pipe.send(_cpu_s())
+        answers = {"cpu_s": _cpu_s, "floor_s": _floor_s}
+        while wanted := await asyncio.to_thread(pipe.recv):
+            pipe.send(answers[wanted]())
         await server.stop()
 
     uvloop.run(run())
 
 
 class _Bench:
-    """The caller's side. `pipe` asks the miner for its CPU time."""
+    """The caller's side. `pipe` asks the miner."""
 
     def __init__(self, pipe: Connection, port: int, folder: Path) -> None:
         self._pipe = pipe
-        self._port = port
-        self._endpoint = Endpoint(_keypair(MINER).ss58_address, "127.0.0.1", port)
+        self._address = ("127.0.0.1", port)
+        self._endpoint = Endpoint(_keypair(MINER).ss58_address, *self._address)
         self._folder = folder
+        self._figures: dict[str, list[float]] = {}
 
     async def run(self) -> dict[str, float]:
-        figures: dict[str, list[float]] = {}
-
-        def note(name: str, value: float) -> None:
-            figures.setdefault(name, []).append(value)
-
-        await self._load(16, 0.3)
+        await self._pairs(16, 0.3)
         for run in range(RUNS):
-            note("floor_per_s", _floor_per_s())
-            for concurrency in (1, 16, 64):
-                await self._measure(note, "", concurrency)
-            await self._measure(note, "session_", 16, sessions=True)
+            self._note("load_1m", os.getloadavg()[0])
             book = ReceiptBook.open(self._folder / f"{run}.db", _keypair(CALLER))
-            await self._measure(note, "kept_", 16, book=book)
+            for concurrency in (1, 16, 64):
+                await self._measure_pairs("", concurrency)
+                await self._measure_pairs("kept_", concurrency, book=book)
+            await self._measure_pairs("session_", 16, sessions=True)
             book.close()
-            for name, request in _refused().items():
-                before_s = self._miner_cpu_s()
-                await asyncio.to_thread(self._refuse, request)
-                note(f"refusal_{name}_cpu_us", (self._miner_cpu_s() - before_s) / REFUSALS * 1e6)
-        return {name: round(statistics.median(values), 2) for name, values in figures.items()}
+            floor_s = self._ask("floor_s")
+            busy_us = await asyncio.to_thread(self._busy, b"200", _accepted())
+            self._note("floor_cpu_us", floor_s * 1e6)
+            self._note("floor_per_s", 0.5 / floor_s)
+            self._note("busy_server_cpu_us", busy_us)
+            self._note("busy_over_floor", busy_us / floor_s / 1e6)
+            for name, (status, request) in _refused().items():
+                if name == "replayed":
+                    await asyncio.to_thread(self._busy, b"200", [request])
+                cpu_us = await asyncio.to_thread(self._busy, status, [request] * BUSY)
+                self._note(f"refusal_{name}_cpu_us", cpu_us)
+        return {name: round(statistics.median(of), 2) for name, of in self._figures.items()}
 
-    async def _measure(
-        self, note: Callable[[str, float], None], kind: str, concurrency: int, **options: Any
-    ) -> None:
-        miner_s, own_s, started_s = self._miner_cpu_s(), _cpu_s(), time.perf_counter()
-        latencies_ms = await self._load(concurrency, RUN_S, **options)
+    async def _measure_pairs(self, kind: str, concurrency: int, **options: Any) -> None:
+        miner_s, own_s, started_s = self._ask("cpu_s"), _cpu_s(), time.perf_counter()
+        latencies_ms = await self._pairs(concurrency, RUN_S, **options)
         took_s, trips = time.perf_counter() - started_s, len(latencies_ms)
-        miner_s, own_s = self._miner_cpu_s() - miner_s, _cpu_s() - own_s
+        miner_s, own_s = self._ask("cpu_s") - miner_s, _cpu_s() - own_s
         at = "" if concurrency == 16 else f"_c{concurrency}"
-        note(f"{kind}round_trips{at}_per_s", trips / took_s)
-        note(f"{kind}server{at}_cpu_us", miner_s / trips * 1e6)
-        note(f"{kind}client{at}_cpu_us", own_s / trips * 1e6)
-        note(f"{kind}p50{at}_ms", statistics.median(latencies_ms))
-        note(f"{kind}p99{at}_ms", statistics.quantiles(latencies_ms, n=100)[98])
+        self._note(f"{kind}round_trips{at}_per_s", trips / took_s)
+        self._note(f"{kind}server{at}_cpu_us", miner_s / trips * 1e6)
+        self._note(f"{kind}client{at}_cpu_us", own_s / trips * 1e6)
+        self._note(f"{kind}p50{at}_ms", statistics.median(latencies_ms))
+        self._note(f"{kind}p99{at}_ms", statistics.quantiles(latencies_ms, n=100)[98])
 
-    async def _load(
+    async def _pairs(
         self,
         concurrency: int,
         seconds: float,
@@ -114,6 +125,7 @@ class _Bench:
         sessions: bool = False,
         book: ReceiptBook | None = None,
     ) -> list[float]:
+        """Latencies of as many round trips as there is time for."""
         until_s = time.perf_counter() + seconds
         latencies_ms: list[float] = []
 
@@ -130,59 +142,90 @@ class _Bench:
             await asyncio.gather(*(worker() for _ in range(concurrency)))
         return latencies_ms
 
-    def _refuse(self, request: bytes) -> None:
-        """Send the same bad request over and over; connect anew whenever the miner hangs up."""
-        sock = self._connected()
-        for _ in range(REFUSALS):
-            sock.sendall(request)
-            answer = sock.recv(4096)
-            if not answer.startswith((b"HTTP/1.1 40", b"HTTP/1.1 413")):
-                raise RuntimeError(f"not refused: {answer[:40]!r}")
-            if b"connection: close" in answer:
-                sock.close()
-                sock = self._connected()
-        sock.close()
+    def _busy(self, status: bytes, requests: list[bytes]) -> float:
+        """The miner's CPU time per request, in microseconds, while it always has some waiting."""
+        left, expected = list(requests), b"HTTP/1.1 " + status
+        before_s = self._ask("cpu_s")
+        with selectors.DefaultSelector() as selector:
+            for _ in range(min(AT_ONCE, len(left))):
+                self._connect(selector, left.pop())
+            while selector.get_map():
+                for key, _ in selector.select(5.0) or _silence():
+                    sock: Any = key.fileobj
+                    answer = sock.recv(65536)
+                    if not answer.startswith(expected):
+                        raise RuntimeError(f"not answered with {status!r}: {answer[:200]!r}")
+                    if left and b"connection: close" not in answer:
+                        sock.sendall(left.pop())
+                        continue
+                    selector.unregister(sock)
+                    sock.close()
+                    if left:
+                        self._connect(selector, left.pop())
+        return (self._ask("cpu_s") - before_s) / len(requests) * 1e6
 
-    def _connected(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self._port))
+    def _connect(self, selector: selectors.BaseSelector, request: bytes) -> None:
+        sock = socket.create_connection(self._address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+        sock.sendall(request)
+        selector.register(sock, selectors.EVENT_READ)
 
-    def _miner_cpu_s(self) -> float:
-        self._pipe.send(True)
+    def _ask(self, wanted: str) -> float:
+        self._pipe.send(wanted)
         return float(self._pipe.recv())
 
+    def _note(self, name: str, value: float) -> None:
+        self._figures.setdefault(name, []).append(value)
 
-def _refused() -> dict[str, bytes]:
-    """One request of each kind, its body not sent."""
-    signed = btauth.sign_request(_keypair(CALLER), "/echo", BODY, _keypair(MINER).ss58_address)
-    strangers = btauth.sign_request(
-        _keypair("//bench-stranger"), "/echo", BODY, _keypair(MINER).ss58_address
-    )
-    forged = signed.headers | {"X-Bittensor-Signature": "0x" + "4a" * 64}
-    unsigned = {k: v for k, v in signed.headers.items() if k != "X-Bittensor-Signature"}
+
+def _signed(uri: str = CALLER, miner: str = MINER, age_s: float = 0.0) -> dict[str, str]:
+    receiver, nonce_ns = _keypair(miner).ss58_address, time.time_ns() - int(age_s * 1e9)
+    return btauth.sign_request(_keypair(uri), "/echo", BODY, receiver, nonce_ns).headers
+
+
+def _accepted() -> list[bytes]:
+    """Good requests, each with a nonce of its own."""
+    caller, receiver = _keypair(CALLER), _keypair(MINER).ss58_address
+    return [
+        _post(btauth.sign_request(caller, "/echo", BODY, receiver).headers) for _ in range(BUSY)
+    ]
+
+
+def _refused() -> dict[str, tuple[bytes, bytes]]:
+    """One request of each kind, and the status it must get."""
+    signed = _signed()
+    other = {"X-Bittensor-Signature": _signed()["X-Bittensor-Signature"]}
+    unsigned = {k: v for k, v in signed.items() if k not in other}
     return {
-        "unknown": _post(strangers.headers, BODY),
-        "unsigned": _post(unsigned, BODY),
-        "oversized": _post(signed.headers | {"Content-Length": "100000000"}, b""),
-        "forged": _post(forged, BODY),
+        "unknown": (b"403", _post(_signed("//bench-stranger"))),
+        "unsigned": (b"401", _post(unsigned)),
+        "oversized": (b"413", _post(signed | {"Content-Length": "100000000"}, b"")),
+        "misdirected": (b"403", _post(_signed(miner="//bench-other-miner"))),
+        "stale": (b"401", _post(_signed(age_s=3600))),
+        "forged": (b"401", _post(signed | other)),
+        "tampered": (b"401", _post(signed, BODY[:-1] + b"y")),
+        "replayed": (b"401", _post(signed)),
     }
 
 
-def _post(headers: dict[str, str], body: bytes) -> bytes:
+def _post(headers: dict[str, str], body: bytes = BODY) -> bytes:
     headers = {"Host": "m", "Content-Length": str(len(body)), **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST /echo HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-def _floor_per_s() -> float:
-    """Two signatures and two verifications, network not included, per second of CPU time."""
+def _silence() -> NoReturn:
+    raise RuntimeError("The miner does not answer.")
+
+
+def _floor_s() -> float:
+    """CPU time of one signature and one verification."""
     keypair = _keypair("//bench-floor")
     text, address, count = b"x" * 300, keypair.ss58_address, 1000
     started_s = time.process_time()
     for _ in range(count):
         bittensor_core.verify(text, keypair.sign(text), address, keypair.crypto_type)
-    return count / (time.process_time() - started_s) / 2
+    return (time.process_time() - started_s) / count
 
 
 def _cpu_s() -> float:
@@ -199,7 +242,7 @@ def run() -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             figures = uvloop.run(_Bench(ours, ours.recv(), Path(folder)).run())
-            ours.send(False)
+            ours.send(None)
     finally:
         server.join(5)
         if server.is_alive():

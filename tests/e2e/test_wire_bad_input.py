@@ -311,6 +311,44 @@ async def test_forged_body_is_refused_before_it_arrives(port):
     assert time.monotonic() - started_s < LIMITS.body_s
 
 
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"path": "/nowhere"}, 404, "unknown_route"),
+        ({"length": 10**12}, 413, "body_too_large"),
+        ({"x_bittensor_signature": None}, 401, "malformed_auth"),
+        ({"signer": STRANGER}, 403, "not_permitted"),
+        ({"receiver": STRANGER.ss58_address}, 403, "wrong_receiver"),
+        ({"nonce_ns": 1}, 401, "stale_request"),
+        ({"x_bittensor_nonce": str(time.time_ns() + 10**18)}, 401, "stale_request"),
+        ({"x_bittensor_hotkey": "x"}, 403, "not_permitted"),
+    ],
+)
+async def test_what_the_head_decides_is_answered_though_no_body_comes(port, changes, status, code):
+    answer, error = await port.send(request(**changes)[: -len(BODY)])
+    assert (answer, error["code"]) == (status, code)
+    assert not port.seen
+
+
+async def test_of_several_faults_the_cheapest_to_find_is_named(port):
+    """A stranger's forged, stale and oversized request costs no more than a look at its length."""
+    faults = {
+        "length": 10**12,
+        "signer": STRANGER,
+        "receiver": STRANGER.ss58_address,
+        "nonce_ns": 1,
+        "x_bittensor_signature": "0x" + "11" * 64,
+    }
+    codes = [(await port.send(request(**faults)[: -len(BODY)]))[1]["code"]]
+    while faults:
+        del faults[next(iter(faults))]
+        codes.append((await port.send(request(**faults)[: -len(BODY)]))[1]["code"])
+    assert codes == [
+        "body_too_large", "not_permitted", "wrong_receiver", "stale_request", "bad_signature",
+        "body_timeout",
+    ]  # fmt: skip
+
+
 async def test_a_refused_attempt_does_not_use_up_the_nonce(port):
     nonce_ns = time.time_ns()
     tampered = request(nonce_ns=nonce_ns)[: -len(BODY)] + BODY.replace(b"some", b"evil")
@@ -372,9 +410,11 @@ async def test_other_mistakes_have_their_own_codes(port, data, status, code):
 
 
 async def test_deadline_is_kept_and_cancels_the_work(port):
+    started_s = time.monotonic()
     status, error = await port.send(request(path="/slow", x_deadline_ms="100"))
     assert (status, error["code"]) == (408, "deadline_exceeded")
     assert port.cancelled.is_set()
+    assert time.monotonic() - started_s >= 0.1
 
 
 async def test_caller_that_hangs_up_cancels_the_work(port):
