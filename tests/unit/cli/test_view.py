@@ -1,5 +1,8 @@
+import json
+import subprocess
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from mycelia.cli.up import view
@@ -27,8 +30,8 @@ TEXT = SubnetState(
 SNAPSHOT = Snapshot(1234, 21_000_000 * 10**9 + 1, (TEXT,))
 
 
-def shown(renderable):
-    console = Console(width=150)
+def shown(renderable, width=150):
+    console = Console(width=width)
     with console.capture() as capture:
         console.print(renderable)
     return capture.get()
@@ -55,6 +58,43 @@ def test_picture_shows_what_a_person_came_for(tmp_path):
         "some-model",
     ):
         assert word in text
+
+
+WIDE = SubnetState(
+    "analysis", 3, 360, 213, 10**9, 5 * 10**8, 12.5526, 1_006,
+    (
+        row("text-requantised", "cheat", uid=250, earned_rao=12_345_678 * 10**9, requests=123_456),
+        row("validator-1", "validator", dividends=0.6912, requests=None),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 100, 112, 120])
+def test_nothing_but_a_note_is_cut_on_a_terminal_of_usual_width(tmp_path, width):
+    picture = view.picture(replace(SNAPSHOT, subnets=(WIDE,)), plan(tmp_path, "some-model"))
+    text = shown(picture, width)
+    assert "…" not in text
+    headings = ["neuron", "uid", "score", "incentive", "dividends", "earned", "asked"]
+    assert headings in [line.split() for line in text.splitlines()]
+    for whole in (
+        "analysis   netuid 3   next epoch in 213 of 360 blocks\n",
+        "emission 1.000 alpha + 0.500 TAO per block   alpha at 12.5526 TAO\n",
+        "12,345,678.000",
+        "123,456",
+        "0.6912",
+    ):
+        assert whole in "\n".join(line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("show", [view.curl_line, view.curl_lines])
+def test_the_request_can_be_pasted(tmp_path, show):
+    script = "curl() { printf '%s\\0' \"$@\"; }\n" + show(plan(tmp_path, "some-model"))
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    flag, url, header, kind, data, body = said.removesuffix("\0").split("\0")
+    assert (flag, header, data) == ("-N", "-H", "-d")
+    assert url == "http://127.0.0.1:8081/v1/chat/completions"
+    assert kind == "content-type: application/json"
+    assert json.loads(body)["model"] == "some-model"
 
 
 def test_lines_are_printed_once_per_paid_epoch():

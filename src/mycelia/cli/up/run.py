@@ -296,7 +296,8 @@ class _Network:
 
     def _tell(self, message: str) -> None:
         self.log.emit("up", message=message)
-        self.console.print(message, markup=False)
+        # Wrapped by the terminal, if at all: what is copied from there stays one line.
+        self.console.print(message, markup=False, soft_wrap=True)
 
 
 @asynccontextmanager

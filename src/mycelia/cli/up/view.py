@@ -29,9 +29,10 @@ def picture(snapshot: Snapshot, plan: Plan) -> RenderableType:
     if snapshot.restarts:
         head.append(f"   restarts {snapshot.restarts}", "yellow")
     # On top, since a low terminal cuts the picture off at the bottom.
-    return Group(
-        head, Text(curl_line(plan), "dim"), *(_table(subnet) for subnet in snapshot.subnets)
-    )
+    parts: list[RenderableType] = [head, Text(curl_lines(plan), "dim")]
+    for subnet in snapshot.subnets:
+        parts += [Text(""), *_heading(subnet), _table(subnet)]
+    return Group(*parts)
 
 
 def lines(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
@@ -52,17 +53,20 @@ def lines(before: Snapshot | None, now: Snapshot) -> Iterator[str]:
 
 def curl_line(plan: Plan) -> str:
     """A request that a person can paste into a shell."""
+    return " ".join(line.strip().removesuffix(" \\") for line in curl_lines(plan).splitlines())
+
+
+def curl_lines(plan: Plan) -> str:
+    """As `curl_line`, on lines that are short enough for a narrow terminal, and as good to paste."""
     gateway = f"http://127.0.0.1:{plan.options.gateway_port}/v1"
     if plan.chat_model is None:
         return f"curl {gateway}/models"
-    body = json.dumps(
-        {
-            "model": plan.chat_model,
-            "stream": True,
-            "messages": [{"role": "user", "content": "What is a mycelium?"}],
-        }
+    return (
+        f"curl -N {gateway}/chat/completions \\\n"
+        "  -H 'content-type: application/json' \\\n"
+        f"""  -d '{{"model": {json.dumps(plan.chat_model)}, "stream": true,\n"""
+        """       "messages": [{"role": "user", "content": "What is a mycelium?"}]}'"""
     )
-    return f"curl -N {gateway}/chat/completions -H 'content-type: application/json' -d '{body}'"
 
 
 def amount(rao: int) -> str:
@@ -80,24 +84,30 @@ def console(options: Options) -> Console:
 _PAID_ROLES = ("honest", "cheat")
 
 
+def _heading(subnet: SubnetState) -> tuple[Text, Text]:
+    """Two lines, so that 80 columns hold each."""
+    return (
+        Text.assemble(
+            (f"{subnet.name}   netuid {subnet.netuid}", "bold"),
+            f"   next epoch in {subnet.blocks_to_epoch} of {subnet.tempo_blocks} blocks",
+        ),
+        Text(
+            f"emission {amount(subnet.alpha_emission_rao)} alpha"
+            f" + {amount(subnet.tao_emission_rao)} TAO per block"
+            f"   alpha at {subnet.alpha_price:.4f} TAO",
+            "dim",
+        ),
+    )
+
+
 def _table(subnet: SubnetState) -> Table:
     table = Table(
-        title=(
-            f"{subnet.name}   netuid {subnet.netuid}   emission"
-            f" {amount(subnet.alpha_emission_rao)} alpha"
-            f" + {amount(subnet.tao_emission_rao)} TAO per block"
-            f"   alpha at {subnet.alpha_price:.4f} TAO"
-            f"   next epoch in {subnet.blocks_to_epoch} of {subnet.tempo_blocks} blocks"
-        ),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        expand=True,
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, expand=True
     )
-    table.add_column("neuron", ratio=3)
-    for heading in ("uid", "score", "incentive", "dividends", "earned", "requests"):
-        table.add_column(heading, justify="right", ratio=1)
-    table.add_column("", ratio=2)
+    table.add_column("neuron", no_wrap=True)
+    for heading in ("uid", "score", "incentive", "dividends", "earned", "asked"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")  # what room is left
     order = {"honest": 0, "cheat": 1, "validator": 2, "owner": 3}
     for row in sorted(subnet.rows, key=lambda row: (order[row.role], -row.incentive, row.name)):
         table.add_row(*_cells(row), style=None if row.running else "strike dim")
