@@ -97,6 +97,7 @@ class Gateway:
                 why.status, why.code, why.message, why.remedy, retry_after_s=why.retry_after_s
             )
             self._metrics.request("other", why.status)
+        self._metrics.refused(error.code)
         headers = {
             "content-type": "application/json",
             "x-request-id": f"req_{next(self._ids)}",
@@ -109,6 +110,10 @@ class Gateway:
         try:
             handler = self._handler(head.method, path)
             account = OPEN
+            if path == "/metrics" and not _is_local(head.peer):
+                raise ApiError(
+                    403, "local_only", "Metrics are for this machine.", "Read them on 127.0.0.1."
+                )
             if path.startswith("/v1/"):
                 account = self._keys.account(head.headers.get(b"authorization"))
         except ApiError as error:
@@ -132,18 +137,25 @@ class Gateway:
         started_s = time.monotonic()
         self._metrics.inflight += 1
         try:
+            if self._metrics.inflight > self._limits.inflight and body:
+                raise _busy()  # Others were admitted while this one's body was under way.
             await handler(Call(request_id, path, name, body, reply, account))
         except ApiError as error:
-            reply.error(error)
+            self._fail(reply, error)
         except TimeoutError:
-            reply.error(ApiError(504, "deadline_exceeded", "Too late.", "Try again."))
+            self._fail(reply, ApiError(504, "deadline_exceeded", "Too late.", "Try again."))
         except Exception:
             # The edge: whatever fails, the consumer gets an answer and the port lives on.
             _log.exception("request to %s failed", path)
-            reply.error(ApiError(500, "gateway_failed", "The gateway failed on this request.", ""))
+            said = "The gateway failed on this request."
+            self._fail(reply, ApiError(500, "gateway_failed", said, "Tell its operator the id."))
         finally:
             self._metrics.inflight -= 1
             self._metrics.request(path, reply.status or 499, time.monotonic() - started_s)
+
+    def _fail(self, reply: Reply, error: ApiError) -> None:
+        self._metrics.refused(error.code)
+        reply.error(error)
 
     def _split(self, path: str) -> tuple[str, str]:
         """Return the known part of a path and the rest; "other" if nothing of it is known."""
@@ -158,11 +170,12 @@ class Gateway:
             raise ApiError(404, "not_found", "There is nothing at this path.", "See /v1/models.")
         handler = self._routes.get((method, path))
         if handler is None:
-            raise ApiError(405, "method_not_allowed", f"{method} is not served here.", "")
-        if method == "POST" and self._metrics.inflight >= self._limits.inflight:
+            known = " or ".join(verb for verb, route in self._routes if route == path)
             raise ApiError(
-                429, "busy", "The gateway is at its limit.", "Try again soon.", retry_after_s=1
+                405, "method_not_allowed", f"{method} is not served here.", f"Use {known}."
             )
+        if method == "POST" and self._metrics.inflight >= self._limits.inflight:
+            raise _busy()
         return handler
 
     async def _list_models(self, call: Call) -> None:
@@ -231,13 +244,33 @@ class Gateway:
         call.reply.whole(json.dumps(usage).encode())
 
     async def _health(self, call: Call) -> None:
-        miners = {name: len(self._directory.routes(name)) for name in self._catalogue.specs}
+        known = self._miners()
         # Alive is one thing, useful another: an operator's probe wants to know the latter.
-        status = 200 if all(miners.values()) else 503
-        call.reply.whole(json.dumps({"miners": miners}).encode(), status=status)
+        status = 200 if all(offered for offered, _ in known.values()) else 503
+        body = {
+            "miners": {name: offered for name, (offered, _) in known.items()},
+            "not_attested": {name: withheld for name, (_, withheld) in known.items()},
+        }
+        call.reply.whole(json.dumps(body).encode(), status=status)
 
     async def _show_metrics(self, call: Call) -> None:
-        call.reply.whole(self._metrics.text().encode(), content_type="text/plain; version=0.0.4")
+        text = self._metrics.text(self._miners())
+        call.reply.whole(text.encode(), content_type="text/plain; version=0.0.4")
+
+    def _miners(self) -> dict[str, tuple[int, int]]:
+        """How many miners of each subnet are offered, and how many are withheld."""
+        found = self._directory
+        return {
+            name: (len(found.routes(name)), found.withheld(name)) for name in self._catalogue.specs
+        }
+
+
+def _busy() -> ApiError:
+    return ApiError(429, "busy", "The gateway is at its limit.", "Try again soon.", retry_after_s=1)
+
+
+def _is_local(peer: str) -> bool:
+    return peer == "::1" or peer.removeprefix("::ffff:").startswith("127.")
 
 
 def _request_ids() -> Iterator[str]:

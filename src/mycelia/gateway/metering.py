@@ -82,7 +82,7 @@ class Meter:
         `signers` are the hotkeys that ask miners: each counter-signs the receipts of its own
         requests, and the first one seals the epochs.
         """
-        journal = Journal(path, receipts.SCHEMA + _SCHEMA, receipts.VERSION)
+        journal = Journal(path, receipts.SCHEMA + _SCHEMA, receipts.VERSION, receipts.STEPS)
         meter = cls(metrics, journal)
         meter._book = ReceiptBook(journal, signers[0])
         meter._signers = {signer.ss58_address: signer for signer in signers}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from mycelia.monitor import Metric
+
+_NAME = "mycelia_gateway"
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 OVERHEAD_BOUNDS_S = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
@@ -40,7 +46,7 @@ class Histogram:
 
 
 class Metrics:
-    """Counts requests by path and status, attempts by subnet and outcome, tokens by model.
+    """Counts requests by path and status, refusals by code, attempts by outcome, tokens by model.
 
     Labels come from closed sets (known paths, statuses, subnets, models, error codes of ours),
     except the codes that miners invent: those count as one.
@@ -58,9 +64,10 @@ class Metrics:
         self.inflight = 0
         self.late_receipts = 0
         """Rows that the disk did not take at once."""
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._attempts: Counter[tuple[str, str]] = Counter()
-        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._requests: Counter[tuple[str, ...]] = Counter()
+        self._refusals: Counter[str] = Counter()
+        self._attempts: Counter[tuple[str, ...]] = Counter()
+        self._tokens: Counter[tuple[str, ...]] = Counter()
         self._durations: dict[str, Histogram] = {}
         self._first_bytes: dict[str, Histogram] = {}
         self._overheads: dict[str, Histogram] = {}
@@ -72,9 +79,13 @@ class Metrics:
 
     def request(self, path: str, status: int, seconds: float | None = None) -> None:
         """Count an answered request. `path` must be one of few."""
-        self._requests[path, status] += 1
+        self._requests[path, str(status)] += 1
         if seconds is not None:
             _observe(self._durations, path, BOUNDS_S, seconds)
+
+    def refused(self, code: str) -> None:
+        """Count an error that a consumer got. `code` must be one of the gateway's own."""
+        self._refusals[code] += 1
 
     def attempt(self, subnet: str, code: str) -> None:
         """Count how one request to one miner ended."""
@@ -93,39 +104,53 @@ class Metrics:
         self._tokens[model, "prompt"] += prompt
         self._tokens[model, "completion"] += completion
 
-    def text(self) -> str:
-        """Return everything, as Prometheus reads it."""
-        name = "mycelia_gateway"
-        lines = [f"# TYPE {name}_requests_total counter"]
-        lines += [
-            f'{name}_requests_total{{path="{path}",status="{status}"}} {count}'
-            for (path, status), count in sorted(self._requests.items())
-        ]
-        lines.append(f"# TYPE {name}_attempts_total counter")
-        lines += [
-            f'{name}_attempts_total{{subnet="{subnet}",outcome="{code}"}} {count}'
-            for (subnet, code), count in sorted(self._attempts.items())
-        ]
-        lines.append(f"# TYPE {name}_tokens_total counter")
-        lines += [
-            f'{name}_tokens_total{{model="{model}",kind="{kind}"}} {count}'
-            for (model, kind), count in sorted(self._tokens.items())
-        ]
-        for what, label, histograms in (
-            ("request_seconds", "path", self._durations),
-            ("first_byte_seconds", "subnet", self._first_bytes),
-            ("overhead_seconds", "path", self._overheads),
+    def text(self, miners: Mapping[str, tuple[int, int]] | None = None) -> str:
+        """Return everything, as Prometheus reads it.
+
+        `miners` says, by subnet, how many are offered, and how many are withheld.
+        """
+        lines = [line for metric in self._metrics(miners or {}) for line in metric.lines()]
+        for what, about, label, histograms in (
+            ("request_seconds", "From a request's body to its last byte.", "path", self._durations),
+            ("first_byte_seconds", "Until a miner began.", "subnet", self._first_bytes),
+            ("overhead_seconds", "What the gateway itself added.", "path", self._overheads),
         ):
-            lines.append(f"# TYPE {name}_{what} histogram")
+            lines += [f"# HELP {_NAME}_{what} {about}", f"# TYPE {_NAME}_{what} histogram"]
             for key, histogram in sorted(histograms.items()):
-                lines += histogram.lines(f"{name}_{what}", f'{label}="{key}"')
-        lines += [
-            f"# TYPE {name}_inflight gauge",
-            f"{name}_inflight {self.inflight}",
-            f"# TYPE {name}_late_receipts_total counter",
-            f"{name}_late_receipts_total {self.late_receipts}",
-        ]
+                lines += histogram.lines(f"{_NAME}_{what}", f'{label}="{key}"')
         return "\n".join(lines) + "\n"
+
+    def _metrics(self, miners: Mapping[str, tuple[int, int]]) -> Iterable[Metric]:
+        yield _by(("path", "status"), "requests_total", "Requests answered.", self._requests)
+        about = "Errors that consumers got."
+        yield Metric.by("code", f"{_NAME}_refusals_total", about, self._refusals)
+        about = "Requests to miners, by how they ended."
+        yield _by(("subnet", "outcome"), "attempts_total", about, self._attempts)
+        about = "Tokens of answers that were receipted."
+        yield _by(("model", "kind"), "tokens_total", about, self._tokens)
+        shown: dict[tuple[str, ...], int] = {
+            (subnet, state): count
+            for subnet, counts in miners.items()
+            for state, count in zip(("offered", "withheld"), counts, strict=True)
+        }
+        about = "Miners that consumers reach, and those that nobody attests."
+        yield _by(("subnet", "state"), "miners", about, shown)
+        yield Metric.one(f"{_NAME}_inflight", "Requests being served.", self.inflight)
+        about = "Receipts that the disk did not take at once."
+        yield Metric.one(f"{_NAME}_late_receipts_total", about, self.late_receipts)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_s = used.ru_utime + used.ru_stime
+        yield Metric.one("process_cpu_seconds_total", "Processor time.", cpu_s)
+
+
+def _by(
+    labels: tuple[str, ...], name: str, about: str, values: Mapping[tuple[str, ...], int]
+) -> Metric:
+    return Metric(
+        f"{_NAME}_{name}",
+        about,
+        {tuple(zip(labels, key, strict=True)): count for key, count in sorted(values.items())},
+    )
 
 
 def _observe(

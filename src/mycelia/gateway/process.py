@@ -125,12 +125,15 @@ class GatewayProcess:
         self.port = await self._listener.start(self._config.host, self._config.port)
         self._log.emit("listening", host=self._config.host, port=self.port)
         settle_memory()
-        tasks = [
+        tasks = {
             asyncio.create_task(self._directory.follow()),
             asyncio.create_task(self._report()),
-        ]
+            asyncio.ensure_future(stop.wait()),
+        }
         try:
-            await stop.wait()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # A fault of what runs beside ends the process: it is not served on.
         finally:
             for task in tasks:
                 task.cancel()
@@ -150,6 +153,7 @@ class GatewayProcess:
                 port=self.port,
                 miners=len(known),
                 requests=self.metrics.requests,
+                waiting=[name for name in self._config.netuids if not self._directory.routes(name)],
             )
             await asyncio.sleep(_STATUS_S)
 
