@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import bittensor
+from bittensor.intents import normalize
 
 from mycelia.neuron.book import Identity
+from mycelia.neuron.sealing import COMMIT_VERSION, Beacon, own_beacon, sealed_row
 from mycelia.primitives.errors import AppError
 
 T = TypeVar("T")
@@ -175,9 +177,30 @@ class Chain:
     async def set_weights(self, netuid: int, weights: Mapping[int, float]) -> None:
         """Set weights with the wallet's hotkey and wait until a block has them.
 
+        Where weights are committed first, they are sealed until the epoch that is to count them: by the
+        SDK for the public beacon, by the kit where the chain believes one of its own.
         Raises CallFailed when the chain refuses, with the SDK's code such as `rate_limited`.
         """
+        beacon = await self.ask(lambda client: own_beacon(client, netuid))
+        if beacon is not None:
+            await self._commit_weights(netuid, weights, beacon)
+            return
         await self.execute(bittensor.SetWeights(netuid=netuid, weights=dict(weights)), retries=1)
+
+    async def _commit_weights(
+        self, netuid: int, weights: Mapping[int, float], beacon: Beacon
+    ) -> None:
+        signer: Any = self.wallet
+        row = normalize(list(weights), list(weights.values()))
+        hotkey = bytes(signer.hotkey.public_key)
+        sealed = await self.ask(lambda client: sealed_row(client, netuid, beacon, hotkey, row))
+        call = bittensor.calls.SubtensorModule.commit_timelocked_weights(
+            netuid=netuid,
+            commit=sealed.ciphertext,
+            reveal_round=sealed.reveal_round,
+            commit_reveal_version=COMMIT_VERSION,
+        )
+        await self.submit_call(call, self.wallet, signer="hotkey")
 
     async def serve_axon(self, netuid: int, host: str, port: int) -> None:
         """Publish where the wallet's hotkey serves."""

@@ -15,7 +15,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -51,8 +51,13 @@ class _Job:
 class Journal:
     """Opens or creates the file. `close` writes what is still waiting."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
-        """Raises `JournalError` when the file is foreign, corrupt or newer than this program."""
+    def __init__(
+        self, path: Path, schema: str, version: int, steps: Mapping[int, str] | None = None
+    ) -> None:
+        """`steps` bring a file of each older version to this one.
+
+        Raises `JournalError` when the file is foreign, corrupt or newer than this program.
+        """
         self.path = path
         remedy = f"Move {path} away; a new one is started."
         try:
@@ -60,8 +65,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             found = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-            if found == 0:
-                self._db.executescript(f"BEGIN; {schema} PRAGMA user_version={version}; COMMIT;")
+            if step := {0: schema, **(steps or {})}.get(found):
+                self._db.executescript(f"BEGIN; {step} PRAGMA user_version={version}; COMMIT;")
         except sqlite3.Error as error:
             raise JournalError("journal_unreadable", f"{path}: {error}.", remedy) from error
         if found > version:

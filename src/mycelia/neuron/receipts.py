@@ -19,7 +19,7 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mycelia.neuron.journal import Journal
@@ -28,7 +28,7 @@ from mycelia.wire.btauth import is_signed_by, scheme_of
 from mycelia.wire.contract import Signer
 from mycelia.wire.receipt import Receipt
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE receipts (
     leaf BLOB PRIMARY KEY, subnet TEXT NOT NULL, epoch INTEGER NOT NULL,
@@ -36,7 +36,8 @@ CREATE TABLE receipts (
     response_digest BLOB NOT NULL, status INTEGER NOT NULL, started_ms INTEGER NOT NULL,
     first_byte_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL, claim BLOB,
     scheme TEXT NOT NULL, signature BLOB NOT NULL,
-    counter_scheme TEXT NOT NULL, counter_signature BLOB NOT NULL) WITHOUT ROWID;
+    counter_scheme TEXT NOT NULL, counter_signature BLOB NOT NULL,
+    tokens_in INTEGER, tokens_out INTEGER) WITHOUT ROWID;
 CREATE INDEX receipts_by_epoch ON receipts (subnet, epoch, leaf);
 CREATE TABLE roots (
     subnet TEXT NOT NULL, epoch INTEGER NOT NULL, count INTEGER NOT NULL, root BLOB NOT NULL,
@@ -44,6 +45,11 @@ CREATE TABLE roots (
     PRIMARY KEY (subnet, epoch)) WITHOUT ROWID;
 """
 """Of the tables here; a program may keep more in the same file."""
+STEPS = {
+    1: "ALTER TABLE receipts ADD COLUMN tokens_in INTEGER;"
+    "ALTER TABLE receipts ADD COLUMN tokens_out INTEGER;"
+}
+"""What brings a file of each older format to this one."""
 _COUNTER = b"mycelia-counter/1\n"
 _ROOT = "mycelia-receipts/1"
 
@@ -128,7 +134,7 @@ class ReceiptBook:
     @classmethod
     def open(cls, path: Path, caller: Signer) -> ReceiptBook:
         """Open or create a file of its own. Raises `JournalError` when it cannot be used."""
-        return cls(Journal(path, SCHEMA, VERSION), caller)
+        return cls(Journal(path, SCHEMA, VERSION, STEPS), caller)
 
     def close(self) -> None:
         """Write what is waiting, then release the file."""
@@ -206,7 +212,7 @@ def insert_all(db: sqlite3.Connection, rows: Sequence[tuple[str, int, bytes, CoS
             last = db.execute(query, (subnet,)).fetchone()[0]
             sealed[subnet] = -1 if last is None else last
     db.executemany(
-        "INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         [
             _row(subnet, max(epoch, sealed[subnet] + 1), leaf, statement)
             for subnet, epoch, leaf, statement in rows
@@ -233,6 +239,8 @@ def _row(subnet: str, epoch: int, leaf: bytes, statement: CoSigned) -> tuple[obj
         receipt.signature,
         statement.scheme,
         statement.signature,
+        receipt.tokens_in,
+        receipt.tokens_out,
     )
 
 
@@ -301,8 +309,9 @@ def _find(db: sqlite3.Connection, leaf: bytes) -> tuple[CoSigned, str, int]:
         raise ReceiptError(
             "receipt_not_found", f"There is no receipt {leaf.hex()[:16]}.", "Check its id."
         )
-    _, subnet, epoch, *fields, scheme, signature = row
-    return CoSigned(Receipt(*fields), scheme, signature), subnet, epoch
+    _, subnet, epoch, *fields, scheme, signature, tokens_in, tokens_out = row
+    receipt = replace(Receipt(*fields), tokens_in=tokens_in, tokens_out=tokens_out)
+    return CoSigned(receipt, scheme, signature), subnet, epoch
 
 
 def _invalid(message: str) -> ReceiptError:

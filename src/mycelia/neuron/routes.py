@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from mycelia.neuron.batching import Batcher
-from mycelia.neuron.subnet import Context, Miner, Request, Subnet, role_of
+from mycelia.neuron.subnet import Context, Miner, Reply, Request, Subnet, role_of
 from mycelia.wire.contract import Handler, Inbound
 from mycelia.wire.errors import Rejection
 
@@ -42,6 +42,7 @@ class Traffic:
 def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str, Handler]:
     """Handlers by path for one miner function of a subnet."""
     work = with_context(miner)
+    counts = subnet.Answer.usage is not Reply.usage
 
     def asked(inbound: Inbound) -> Request:
         try:
@@ -54,6 +55,7 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
         ask = asked(inbound)
         try:
             answer = await _answer(subnet, work(ask, Context(inbound.deadline)))
+            inbound.usage = answer.usage()
             body = answer.model_dump_json().encode()
         except BaseException:
             traffic.failed += 1
@@ -63,13 +65,18 @@ def routes(subnet: type[Subnet], miner: Miner, traffic: Traffic) -> Mapping[str,
 
     async def stream(inbound: Inbound) -> AsyncIterator[bytes]:
         ask = asked(inbound)
-        done = False
+        done, sent = False, []
         try:
             # Only a miner whose call is an async generator gets this route.
             called = cast("AsyncGenerator[Any, None]", work(ask, Context(inbound.deadline)))
             async with aclosing(called) as pieces:
                 async for piece in pieces:
+                    if counts:
+                        sent.append(piece)
                     yield piece.model_dump_json().encode()
+            if counts:
+                with suppress(ValueError):  # pieces that make no answer have no usage either
+                    inbound.usage = subnet.Answer.fold(sent).usage()
             done = True
         finally:
             traffic.served += done

@@ -128,7 +128,8 @@ class Sampler:
                     _claim_of(outcome.receipt),
                 )
                 await self._kept(outcome.receipt)
-                return subnet.Answer.model_validate_json(outcome.body), meta
+                answer = subnet.Answer.model_validate_json(outcome.body)
+                return _checked(answer, outcome.receipt), meta
             started_s, first_s = time.monotonic(), 0.0
             pieces: list[Any] = []
             async with self._caller.stream(
@@ -146,7 +147,7 @@ class Sampler:
                 _claim_of(chunks.receipt),
             )
             await self._kept(chunks.receipt)
-            return subnet.Answer.fold(pieces), meta
+            return _checked(subnet.Answer.fold(pieces), chunks.receipt), meta
         except (ValidationError, ValueError) as error:
             raise _BadAnswer("malformed_answer") from error
 
@@ -192,6 +193,13 @@ class Sampler:
 def challenge_rng(seed: bytes, hotkey: str) -> random.Random:
     """The randomness of one miner's challenge; who knows a round's seed can make it again."""
     return random.Random(seed + hotkey.encode())  # noqa: S311 - reproducible; the seed is secret
+
+
+def _checked(answer: Reply, receipt: Receipt) -> Reply:
+    """The answer, if its receipt says nothing else of its usage."""
+    if receipt.usage is not None and receipt.usage != answer.usage():
+        raise _BadAnswer("usage_differs")
+    return answer
 
 
 def _claim_of(receipt: Receipt) -> str:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mycelia.neuron.book import Book, weigh
 from mycelia.neuron.declared import Declared, is_declared
+from mycelia.wire.contract import Usage
 
 if TYPE_CHECKING:
     import random
@@ -46,6 +47,13 @@ class Reply(BaseModel):
     """Base of every `Answer`. Unknown fields are ignored: a newer miner may say more."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def usage(self) -> Usage | None:
+        """What the request took, in tokens, as this answer says; None where work is not so counted.
+
+        Miners state it in their receipts, and an answer whose receipt says otherwise is none.
+        """
+        return None
 
     @classmethod
     def fold(cls, deltas: Sequence[Any]) -> Reply:

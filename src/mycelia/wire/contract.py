@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MIB = 1024 * 1024
 
@@ -55,6 +55,13 @@ class Deadline:
         return max(0.0, self.at_s - time.monotonic())
 
 
+class Usage(NamedTuple):
+    """What a request took, in tokens; neither is negative."""
+
+    tokens_in: int
+    tokens_out: int
+
+
 @dataclass(slots=True)
 class Inbound:
     """One authenticated request: `caller` has signed exactly this path and body."""
@@ -63,6 +70,8 @@ class Inbound:
     body: bytes
     caller: str
     deadline: Deadline
+    usage: Usage | None = None
+    """For the handler to set before it ends; the receipt says it."""
 
 
 Unary = Callable[[Inbound], Awaitable[bytes]]

@@ -6,6 +6,7 @@ it binds the exact request to the exact reply. It says nothing about whether the
 Form on the wire (header `X-Receipt`, or the last frame of a stream): six words,
 `SCHEME STARTED FIRST_BYTE FINISHED CLAIM 0xSIGNATURE`, times in Unix milliseconds by the miner's
 clock; the claim is the digest of the manifest under which the miner answers, `-` if it has none.
+Where work is counted in tokens, a word `IN/OUT` says before the signature how many it took.
 The rest the caller fills in from what it sent and received, so the miner cannot sign about
 anything else.
 """
@@ -13,15 +14,17 @@ anything else.
 from __future__ import annotations
 
 import binascii
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mycelia.wire.btauth import SCHEME_CODES, is_signed_by, scheme_of
-from mycelia.wire.contract import Signer
+from mycelia.wire.contract import Signer, Usage
 from mycelia.wire.errors import BadReceipt
 
 PROTOCOL = "mycelia-receipt/1"
 _LONGEST = 512
+_USAGE = re.compile(rb"([0-9]{1,15})/([0-9]{1,15})")
 
 
 @dataclass(slots=True)
@@ -52,10 +55,20 @@ class Receipt:
     claim: bytes | None
     scheme: str
     signature: bytes
+    tokens_in: int | None = None
+    """With `tokens_out`, what the miner says the request took; None where it counts no tokens."""
+    tokens_out: int | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """Both counts of tokens, or None."""
+        if self.tokens_in is None or self.tokens_out is None:
+            return None
+        return Usage(self.tokens_in, self.tokens_out)
 
     def text(self) -> bytes:
         """Return the bytes that the signature covers."""
-        exchange = Exchange(self.miner, self.caller, self.request_digest, self.claim)
+        exchange = Exchange(self.miner, self.caller, self.request_digest, self.claim, self.usage)
         times = Times(self.started_ms, self.first_byte_ms, self.finished_ms)
         return exchange.text(self.scheme, self.response_digest, self.status, times)
 
@@ -85,29 +98,32 @@ class Receipt:
 class Exchange:
     """The part of a receipt that is known before there is a reply.
 
-    Its caller knows all of it but the claim, which is the miner's to make.
+    Its caller knows all of it but claim and usage, which are the miner's to state.
     """
 
     miner: str
     caller: str
     request_digest: bytes
     claim: bytes | None = None
+    usage: Usage | None = None
 
     def text(self, scheme: str, response_digest: bytes, status: int, times: Times) -> bytes:
         """Return the bytes that a receipt's signature covers."""
+        counts = "" if self.usage is None else f"\n{self.usage.tokens_in}/{self.usage.tokens_out}"
         return (
             f"{PROTOCOL}\n{scheme}\n{self.miner}\n{self.caller}\n{self.request_digest.hex()}\n"
             f"{response_digest.hex()}\n{status}\n{times.started_ms}\n{times.first_byte_ms}\n"
-            f"{times.finished_ms}\n{_word(self.claim)}"
+            f"{times.finished_ms}\n{_word(self.claim)}{counts}"
         ).encode()
 
     def sign(self, signer: Signer, response_digest: bytes, status: int, times: Times) -> bytes:
         """Make the receipt in its wire form, as the miner."""
         scheme = scheme_of(signer)
         signature = signer.sign(self.text(scheme, response_digest, status, times))
+        usage = "" if self.usage is None else f"{self.usage.tokens_in}/{self.usage.tokens_out} "
         return (
             f"{scheme} {times.started_ms} {times.first_byte_ms} {times.finished_ms} "
-            f"{_word(self.claim)} 0x{signature.hex()}"
+            f"{_word(self.claim)} {usage}0x{signature.hex()}"
         ).encode()
 
     def read(self, wire: bytes | None, response_digest: bytes, status: int) -> Receipt:
@@ -115,13 +131,14 @@ class Exchange:
         if wire is None:
             raise _unreadable("The reply carries no receipt")
         words = wire.split(b" ")
-        if len(wire) > _LONGEST or len(words) != 6:
-            raise _unreadable("The receipt does not have six words")
+        if len(wire) > _LONGEST or not 6 <= len(words) <= 7:
+            raise _unreadable("The receipt does not have six or seven words")
         try:
             scheme = words[0].decode("ascii")
             times = Times(int(words[1]), int(words[2]), int(words[3]))
             claim = None if words[4] == b"-" else binascii.unhexlify(words[4])
-            signature = binascii.unhexlify(words[5].removeprefix(b"0x"))
+            usage = _usage(words[5]) if len(words) == 7 else None
+            signature = binascii.unhexlify(words[-1].removeprefix(b"0x"))
         except ValueError:
             raise _unreadable("The receipt cannot be decoded") from None
         if claim is not None and len(claim) != 32:
@@ -129,7 +146,7 @@ class Exchange:
         if scheme not in SCHEME_CODES:
             raise _unreadable("The receipt names an unknown signature scheme")
         # What `Receipt.verify` would do, without taking the receipt apart again.
-        full = Exchange(self.miner, self.caller, self.request_digest, claim)
+        full = Exchange(self.miner, self.caller, self.request_digest, claim, usage)
         if not is_signed_by(
             full.text(scheme, response_digest, status, times), signature, self.miner, scheme
         ):
@@ -146,7 +163,16 @@ class Exchange:
             claim=claim,
             scheme=scheme,
             signature=signature,
+            tokens_in=usage and usage.tokens_in,
+            tokens_out=usage and usage.tokens_out,
         )
+
+
+def _usage(word: bytes) -> Usage:
+    found = _USAGE.fullmatch(word)
+    if found is None:
+        raise _unreadable("The receipt's usage is not two counts")
+    return Usage(int(found[1]), int(found[2]))
 
 
 def _word(claim: bytes | None) -> str:

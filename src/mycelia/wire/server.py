@@ -247,9 +247,11 @@ class WireServer:
             result = arrival.handler(inbound)
             # The first question is quickly answered, the second searches through classes.
             if not isinstance(result, CoroutineType) and isinstance(result, AsyncIterator):
-                await self._stream(result, exchange, arrival.started_ms, reply)
+                await self._stream(result, inbound, exchange, arrival.started_ms, reply)
             else:
-                self._whole(await result, exchange, arrival.started_ms, reply)
+                body = await result
+                exchange.usage = inbound.usage
+                self._whole(body, exchange, arrival.started_ms, reply)
         finally:
             self._inflight -= 1
 
@@ -292,7 +294,12 @@ class WireServer:
         reply.whole(200, b"%sx-receipt: %s\r\n" % (_JSON, receipt), body)
 
     async def _stream(
-        self, chunks: AsyncIterator[bytes], exchange: Exchange, started_ms: int, reply: Reply
+        self,
+        chunks: AsyncIterator[bytes],
+        inbound: Inbound,
+        exchange: Exchange,
+        started_ms: int,
+        reply: Reply,
     ) -> None:
         """Send chunks as frames. The status waits for the first, so that errors keep theirs."""
         digest = hashlib.sha256()
@@ -313,6 +320,7 @@ class WireServer:
             first_byte_ms = _unix_ms()
             reply.begin(200, _FRAMES)
         times = Times(started_ms, first_byte_ms, _unix_ms())
+        exchange.usage = inbound.usage
         receipt = exchange.sign(self._keypair, digest.digest(), 200, times)
         reply.last(encode_frame(Kind.RECEIPT, receipt))
 

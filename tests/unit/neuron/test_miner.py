@@ -10,7 +10,7 @@ from mycelia.neuron.miner import MinerConfig, MinerProcess
 from mycelia.neuron.subnet import Delta
 from mycelia.primitives.errors import AppError
 from mycelia.wire.client import WireClient
-from mycelia.wire.contract import Endpoint
+from mycelia.wire.contract import Endpoint, Usage
 from mycelia.wire.errors import Refused, Timeout
 from tests.unit.neuron.kit import (
     MemoryChain,
@@ -79,6 +79,20 @@ async def test_a_miner_that_returns_its_answer_has_no_stream():
         with pytest.raises(Refused) as refused:
             await ask(endpoint, VALIDATOR, path=Sum.stream_path())
         assert refused.value.status == 404
+
+
+async def test_receipts_state_the_usage_that_the_answer_says():
+    class Counted(Sum):
+        class Answer(Sum.Answer):
+            def usage(self):
+                return Usage(2, self.total)
+
+    async with running(chain(), subnet=Counted) as (_, endpoint), WireClient(VALIDATOR) as client:
+        body = b'{"a": 2, "b": 3}'
+        outcome = await client.call(endpoint, Counted.path(), body, 2.0)
+        async with client.stream(endpoint, Counted.stream_path(), body, 2.0) as chunks:
+            assert len([chunk async for chunk in chunks]) == 2
+    assert outcome.receipt.usage == chunks.receipt.usage == Usage(2, 5)
 
 
 @pytest.mark.parametrize(

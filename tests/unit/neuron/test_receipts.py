@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import bittensor_core
@@ -16,6 +16,7 @@ import pytest
 
 from mycelia.neuron.journal import Journal, JournalError
 from mycelia.neuron.receipts import (
+    SCHEMA,
     CoSigned,
     Inclusion,
     ReceiptBook,
@@ -24,15 +25,16 @@ from mycelia.neuron.receipts import (
     merkle_root,
 )
 from mycelia.wire import BadReceipt, Receipt
+from mycelia.wire.contract import Usage
 from mycelia.wire.receipt import Exchange, Times
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
 
 
-def receipt(number: int, claim: bytes | None = None) -> Receipt:
+def receipt(number: int, claim: bytes | None = None, usage: Usage | None = None) -> Receipt:
     digest = number.to_bytes(32, "big")
-    exchange = Exchange(MINER.ss58_address, CALLER.ss58_address, digest, claim)
+    exchange = Exchange(MINER.ss58_address, CALLER.ss58_address, digest, claim, usage)
     wire = exchange.sign(MINER, digest, 200, Times(number, number + 1, number + 2))
     return Exchange(MINER.ss58_address, CALLER.ss58_address, digest).read(wire, digest, 200)
 
@@ -44,13 +46,34 @@ def book(tmp_path: Path) -> Iterator[ReceiptBook]:
     book.close()
 
 
-@pytest.mark.parametrize("claim", [None, b"c" * 32])
-async def test_a_statement_comes_back_with_both_signatures(book, claim):
-    given = receipt(1, claim)
+@pytest.mark.parametrize(
+    ("claim", "usage"), [(None, None), (b"c" * 32, None), (b"c" * 32, Usage(5, 0))]
+)
+async def test_a_statement_comes_back_with_both_signatures(book, claim, usage):
+    given = receipt(1, claim, usage)
     leaf = await book.add("text", 7, given)
     found = book.find(leaf)
     found.verify()
     assert (found.receipt, found.leaf) == (given, leaf)
+
+
+async def test_a_book_of_the_first_format_is_taken_over(tmp_path):
+    path = tmp_path / "receipts.db"
+    old = SCHEMA.replace(",\n    tokens_in INTEGER, tokens_out INTEGER)", ")")
+    assert old != SCHEMA
+    journal = Journal(path, old, 1)
+    statement = CoSigned.by(CALLER, receipt(1))
+    fields = astuple(statement.receipt)[:-2]
+    row = (statement.leaf, "text", 7, *fields, statement.scheme, statement.signature)
+    insert = f"INSERT INTO receipts VALUES ({'?,' * 15}?)"
+    await journal.write(lambda db: db.execute(insert, row).rowcount)
+    journal.close()
+    for number in (2, 3):
+        book = ReceiptBook.open(path, CALLER)
+        assert book.find(statement.leaf) == statement
+        leaf = await book.add("text", 7, receipt(number, usage=Usage(1, 2)))
+        assert book.find(leaf).receipt.usage == Usage(1, 2)
+        book.close()
 
 
 def test_each_signature_is_needed():

@@ -16,7 +16,7 @@ from mycelia.neuron.sampler import Round, Sampler, challenge_rng
 from mycelia.neuron.subnet import Judgement
 from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, chosen
 from mycelia.wire.client import WireClient
-from mycelia.wire.contract import AllowSet
+from mycelia.wire.contract import AllowSet, Usage
 from mycelia.wire.server import WireServer
 from tests.unit.neuron.kit import (
     MemoryChain,
@@ -174,6 +174,37 @@ async def test_reply_that_is_no_answer_fails():
         for seed in (b"a", b"b", b"c", b"d"):
             sample = (await sampled(Sum(None), odd, seed=seed))[1]
             assert (sample.verdict, sample.reason) == (Verdict.FAILED, "malformed_answer")
+    finally:
+        await server.stop()
+
+
+async def test_an_answer_whose_receipt_says_another_usage_fails():
+    class Counted(Sum):
+        class Answer(Sum.Answer):
+            def usage(self):
+                return Usage(2, 1)
+
+    async def sums(inbound):
+        inbound.usage = Usage(2, claimed)
+        ask = Sum.Ask.model_validate_json(inbound.body)
+        return Sum.Answer(total=ask.a + ask.b).model_dump_json().encode()
+
+    async def stream(inbound):
+        inbound.usage = Usage(2, claimed)
+        ask = Sum.Ask.model_validate_json(inbound.body)
+        yield Sum.Piece(part=ask.a + ask.b).model_dump_json().encode()
+
+    authority = AllowSet([VALIDATOR.ss58_address])
+    served = {Counted.path(): sums, Counted.stream_path(): stream}
+    server = WireServer(keypair("counts"), served, authority)
+    miner = neuron(1, keypair("counts").ss58_address, port=await server.start(HOST, 0))
+    try:
+        for seed in (b"a", b"b", b"c", b"d"):
+            claimed = 1
+            assert (await sampled(Counted(None), [miner], seed=seed))[1].score == 1.0
+            claimed = 1000
+            sample = (await sampled(Counted(None), [miner], seed=seed))[1]
+            assert (sample.verdict, sample.reason) == (Verdict.FAILED, "usage_differs")
     finally:
         await server.stop()
 

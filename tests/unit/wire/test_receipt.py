@@ -7,6 +7,7 @@ import json
 import bittensor_core
 import pytest
 
+from mycelia.wire.contract import Usage
 from mycelia.wire.errors import BadReceipt
 from mycelia.wire.receipt import Exchange, Receipt, Times
 
@@ -82,3 +83,27 @@ def test_json_round_trip_keeps_the_signature_valid():
     again = Receipt.from_json(json.loads(json.dumps(_receipt().to_json())))
     again.verify()
     assert again.miner == MINER.ss58_address
+
+
+def test_usage_is_stated_where_work_is_counted_and_signed():
+    counted = dataclasses.replace(EXCHANGE, usage=Usage(12, 345))
+    found = EXCHANGE.read(counted.sign(MINER, REPLY, 200, TIMES), REPLY, 200)
+    assert found.usage == Usage(12, 345)
+    assert _receipt().usage is None
+    found.verify()
+    assert Receipt.from_json(found.to_json()) == found
+    for changed in ({"tokens_out": 346}, {"tokens_in": None}):
+        with pytest.raises(BadReceipt):
+            dataclasses.replace(found, **changed).verify()
+
+
+@pytest.mark.parametrize(
+    "usage", [b"", b"1", b"-1/2", b"1/2/3", b"1/", b"1e3/2", b"9" * 16 + b"/1"]
+)
+def test_usage_that_is_not_two_counts_is_refused(usage):
+    words = (
+        dataclasses.replace(EXCHANGE, usage=Usage(1, 2)).sign(MINER, REPLY, 200, TIMES).split(b" ")
+    )
+    words[5] = usage
+    with pytest.raises(BadReceipt):
+        EXCHANGE.read(b" ".join(words), REPLY, 200)
