@@ -32,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="seal only when told to: mycelia_seal and the other orders",
     )
+    add(
+        "--local-beacon",
+        action="store_true",
+        help="begin the network with a beacon of this node's own, and bring its rounds; with --dev",
+    )
     add("--archive", action="store_true", help="keep the state of every height")
     add("--replay", action="store_true", help="check the recorded blocks of the folder and exit")
     add("--genesis", type=Path, help="JSON file of who has what at the start")
@@ -61,6 +66,12 @@ def config_of(arguments: Sequence[str]) -> tuple[NodeConfig, argparse.Namespace]
             "A network needs a start.",
             "Give --genesis FILE, or --dev for the accounts of a local network.",
         )
+    if flags.local_beacon and not flags.dev:
+        raise AppError(
+            "beacon_not_dev",
+            "Who has the key of a network's beacon can open all that is sealed for it.",
+            "Use --local-beacon with --dev only; elsewhere the public beacon is believed.",
+        )
     block_time_s = flags.block_time
     if block_time_s is None:
         block_time_s = FAST_BLOCK_TIME_S if flags.fast else BLOCK_TIME_S
@@ -74,6 +85,7 @@ def config_of(arguments: Sequence[str]) -> tuple[NodeConfig, argparse.Namespace]
         block_time_s=block_time_s,
         is_manual=flags.manual,
         may_be_told=flags.dev or flags.manual,
+        local_beacon=flags.local_beacon,
         archive=flags.archive,
         log_level=flags.log,
     )

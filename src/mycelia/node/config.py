@@ -31,6 +31,8 @@ class NodeConfig:
     """Seal only when told to, by `mycelia_seal`."""
     may_be_told: bool = False
     """Whether RPC clients may order time: seal, jump, go back, set the clock. For development."""
+    local_beacon: bool = False
+    """Whether a new network believes a beacon of this node's own, and this node brings its rounds."""
     archive: bool = False
     pool_extrinsics: int = 16_384
     block_bytes: int = 5 * 1024 * 1024

@@ -17,6 +17,7 @@ from typing import Final
 from mycelia import __version__
 from mycelia.chain import Budget, open_chain
 from mycelia.engine import Sealing, SoloConfig
+from mycelia.node.beacon import Rounds, beacon_secret, with_beacon
 from mycelia.node.config import NodeConfig
 from mycelia.node.genesis import load_genesis, localnet_genesis
 from mycelia.node.monitored import monitored
@@ -56,10 +57,12 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
         try:
             is_durable = config.base_path is not None
             store = LmdbStore(folder, archive=config.archive, sync=is_durable)
-            sealer = _sealer(config, folder, store, listener)
+            secret = beacon_secret(folder.parent) if config.local_beacon else None
+            sealer = _sealer(config, folder, store, listener, secret)
+            rounds = None if secret is None else sealer.rounds_of(secret)
             await child.serve(sealer)
             async with monitored(sealer, folder, config):
-                await until_stopped(sealer, child, stop)
+                await until_stopped(sealer, child, stop, rounds)
         finally:
             await child.stop()
             if store is not None:
@@ -67,7 +70,9 @@ async def serve(config: NodeConfig, stop: asyncio.Event) -> None:
             log.info("node_stopped")
 
 
-async def until_stopped(sealer: Sealer, child: RpcChild, stop: asyncio.Event) -> None:
+async def until_stopped(
+    sealer: Sealer, child: RpcChild, stop: asyncio.Event, rounds: Rounds | None = None
+) -> None:
     """Run engine and supervisor; whichever fails takes the node down with its error."""
     stopping = asyncio.create_task(stop.wait())
     work = [
@@ -75,6 +80,7 @@ async def until_stopped(sealer: Sealer, child: RpcChild, stop: asyncio.Event) ->
         asyncio.create_task(sealer.obey()),
         asyncio.create_task(sealer.broken()),
         asyncio.create_task(child.supervise(sealer)),
+        *((asyncio.create_task(rounds.run()),) if rounds is not None else ()),
     ]
     try:
         pending = set(work)
@@ -94,8 +100,11 @@ def _sealer(
     folder: Path,
     store: LmdbStore,
     listener: socket.socket,
+    secret: bytes | None,
 ) -> Sealer:
     genesis = load_genesis(config.genesis) if config.genesis else localnet_genesis()
+    if secret is not None:
+        genesis = with_beacon(genesis, secret)
     chain = open_chain(store, genesis, config.rules)
     log.info(
         "node_started height=%d genesis=0x%s port=%d store=%s version=%s",

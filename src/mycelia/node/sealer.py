@@ -18,6 +18,7 @@ import orjson
 from mycelia.chain import Chain
 from mycelia.crypto import blake2_256
 from mycelia.engine import Clock, Sealing, ShieldKeys, Solo, SoloConfig, Warp
+from mycelia.node.beacon import Rounds
 from mycelia.node.link import (
     STATUS_BYTE,
     Kind,
@@ -123,6 +124,15 @@ class Sealer:
         status = self._pool.add(xt, validity, validity.account_nonce)
         self.counters.admitted += 1
         return status
+
+    def rounds_of(self, secret: bytes) -> Rounds:
+        """The task that brings the rounds of a beacon with this key; `AppError` where another is believed."""
+        return Rounds(
+            self._chain,
+            secret,
+            submit=lambda raw: self.submit(raw, is_verified=True),
+            next_nonce=self.next_nonce,
+        )
 
     async def obey(self) -> None:
         """Do what RPC clients order, one order after the other, until cancelled."""

@@ -9,6 +9,7 @@ Source: chain-facing order of signed extensions as published by subtensor 425, r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -193,4 +194,22 @@ def _finish(raw: bytes, at: int, call_scale: Scale[Call], signed: dict[str, Any]
 def bare_extrinsic(call: Call, call_scale: Scale[Call]) -> bytes:
     """The bytes of an inherent."""
     body = bytes([BARE]) + call_scale.encode(call)
+    return scale(Bytes).encode(body)
+
+
+def signed_extrinsic(
+    call: Call,
+    call_scale: Scale[Call],
+    signer: AccountId,
+    nonce: int,
+    context: SigningContext,
+    sign: Callable[[bytes], bytes],
+) -> bytes:
+    """The bytes of an extrinsic that never expires, signed by an sr25519 key."""
+    extra = ERA.encode(Era()) + _NONCE.encode(nonce) + _TIP.encode(NO_TIP) + b"\0"
+    unsigned = Extrinsic(b"", b"", call, call_scale.encode(call), extra=extra)
+    signature = bytes(sign(signing_payload(unsigned, context)))
+    address = _ADDRESS.encode(AccountAddress(signer))
+    scheme = bytes([Scheme.SR25519])
+    body = bytes([SIGNED]) + address + scheme + signature + extra + unsigned.call_bytes
     return scale(Bytes).encode(body)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mycelia.codec import U8, U16, U64
+from mycelia.pallets.drand import BeaconConfiguration
 from mycelia.pallets.network.pallet import NetworkRules
 from mycelia.pallets.subtensor.children.pallet import FAST_TAKE_LIMIT_BLOCKS
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
@@ -41,7 +42,8 @@ class GenesisConfig:
 
     Units: balances in rao. `sudo` None starts a network that nobody operates. `has_first_subnet` lays subnet 1 as the
     official local network does: owned by nobody, with a pool of 10 TAO and 10 alpha; `has_open_creation` lets
-    subnets be created in every block. `root_owner` is the coldkey and hotkey that own the root network.
+    subnets be created in every block. `root_owner` is the coldkey and hotkey that own the root network. `beacon` is the
+    one whose rounds are believed instead of quicknet's.
     """
 
     balances: Mapping[AccountId, Tao] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class GenesisConfig:
     root_owner: tuple[AccountId, AccountId] | None = None
     has_first_subnet: bool = False
     has_open_creation: bool = False
+    beacon: BeaconConfiguration | None = None
 
 
 def apply_genesis(pallets: Pallets, config: GenesisConfig, rules: Rules) -> None:
@@ -59,6 +62,8 @@ def apply_genesis(pallets: Pallets, config: GenesisConfig, rules: Rules) -> None
     pallets.issuance.genesis(pallets.balances.total_issuance)
     pallets.subnets.genesis(*(config.root_owner or ()))
     pallets.children.genesis()
+    if config.beacon is not None:
+        pallets.drand.beacon_config = config.beacon
     if config.has_first_subnet:
         _lay_first_subnet(pallets)
     if config.has_open_creation:

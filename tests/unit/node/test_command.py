@@ -33,6 +33,7 @@ def test_a_node_keeps_its_chain_unless_told_otherwise(tmp_path: Path) -> None:
     ("flags", "code"),
     [
         ([], "no_genesis"),
+        (["--genesis", "g.json", "--local-beacon"], "beacon_not_dev"),
         (["--dev", "--ephemeral", "--base-path", "x"], "ephemeral_folder"),
         (["--dev", "--block-time", "0"], "bad_block_time"),
         (["--dev", "--rpc-port", "70000"], "bad_port"),
