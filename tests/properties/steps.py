@@ -135,22 +135,20 @@ def transfers() -> Any:
 
 def weights() -> Any:
     row = st.lists(st.tuples(st.integers(0, 6), u16), max_size=5)
-    return st.builds(
-        lambda uri, netuid, pairs: Say(
-            uri,
-            "SubtensorModule",
-            "set_weights",
-            {
-                "netuid": netuid,
-                "dests": [uid for uid, _ in pairs],
-                "weights": [weight for _, weight in pairs],
-                "version_key": 0,
-            },
-        ),
-        hotkey,
-        subnet,
-        row,
-    )
+    return st.builds(weighed, hotkey, subnet, st.sampled_from((None, None, 0, 1, 1, 2)), row)
+
+
+def weighed(uri: str, netuid: int, mecid: int | None, row: Sequence[tuple[int, int]]) -> Say:
+    """The weights a hotkey sets on a subnet, or in one of its mechanisms."""
+    params = {
+        "netuid": netuid,
+        "dests": [uid for uid, _ in row],
+        "weights": [weight for _, weight in row],
+        "version_key": 0,
+    }
+    if mecid is None:
+        return module(uri, "set_weights", **params)
+    return module(uri, "set_mechanism_weights", mecid=mecid, **params)
 
 
 def endpoints() -> Any:
@@ -225,6 +223,21 @@ def parameters() -> Any:
         st.tuples(
             st.just("sudo_set_kappa"), st.fixed_dictionaries({"netuid": subnet, "kappa": u16})
         ),
+        st.tuples(
+            st.just("sudo_set_mechanism_count"),
+            st.fixed_dictionaries(
+                {"netuid": subnet, "mechanism_count": st.sampled_from((0, 1, 2, 2, 3))}
+            ),
+        ),
+        st.tuples(
+            st.just("sudo_set_mechanism_emission_split"),
+            st.fixed_dictionaries(
+                {
+                    "netuid": subnet,
+                    "maybe_split": st.none() | u16.map(lambda share: (share, 65_535 - share)),
+                }
+            ),
+        ),
     )
     return st.one_of(
         choices.map(lambda chosen: Sudo(*chosen)),
@@ -251,7 +264,10 @@ def module(uri: str, call: str, **params: Any) -> Say:
 
 
 def running() -> tuple[Step, ...]:
-    """Steps to two subnets that earn, with a validator, miners and weights: random ones alone seldom get there."""
+    """Steps to two subnets that earn, with a validator, miners and weights: random ones alone seldom get there.
+
+    The first has one mechanism, the second two.
+    """
     steps: list[Step] = [
         Sudo("sudo_set_admin_freeze_window", {"window": 0}),
         Sudo("sudo_set_network_rate_limit", {"rate_limit": 0}),
@@ -269,19 +285,17 @@ def running() -> tuple[Step, ...]:
                 "sudo_set_weights_set_rate_limit", {"netuid": netuid, "weights_set_rate_limit": 0}
             ),
             Sudo("sudo_set_tempo", {"netuid": netuid, "tempo": 3 + netuid}),
+            Sudo("sudo_set_max_allowed_uids", {"netuid": netuid, "max_allowed_uids": 128}),
+            Sudo("sudo_set_mechanism_count", {"netuid": netuid, "mechanism_count": netuid}),
             *(
                 module(uri, "burned_register", netuid=netuid, hotkey=address(f"{uri}/hot1"))
                 for uri in (validator, miner)
             ),
             module(validator, "add_stake", amount_staked=100 * TAO, **staked),
             Seal(6),
-            module(
-                f"{validator}/hot1",
-                "set_weights",
-                netuid=netuid,
-                dests=[2],
-                weights=[9],
-                version_key=0,
+            *(
+                weighed(f"{validator}/hot1", netuid, mecid, [(2, 9)])
+                for mecid in (None, *range(1, netuid))
             ),
         ]
     return (*steps, Seal(6))

@@ -43,6 +43,31 @@ def bonds_follow_weights() -> None:
 
 
 @step
+def mechanisms_have_weights_of_their_own() -> None:
+    netuid = made["netuid"]
+    sudo("AdminUtils", "sudo_set_max_allowed_uids", netuid=netuid, max_allowed_uids=128)
+    sudo("AdminUtils", "sudo_set_mechanism_count", netuid=netuid, mechanism_count=2)
+    split = {"netuid": netuid, "maybe_split": [16_384, 49_151]}
+    sudo("AdminUtils", "sudo_set_mechanism_emission_split", **split)
+    assert chain.get_mechanism_count(netuid) == 2
+    assert chain.get_mechanism_emission_split(netuid) == [25, 75]
+    first = rows()
+    done(chain.set_weights(BOB, netuid, uids=[0, 2], weights=[0.25, 0.75], mechid=1))
+    assert chain.weights(netuid, mechid=1) == [(BOB_UID, [(0, 21_845), (2, 65_535)])]
+    assert rows() == first
+    updates = chain.get_metagraph_info(netuid, mechid=1).last_update
+    assert [at > 0 for at in updates[:3]] == [False, True, False]
+    to_next_epoch()
+    graph = chain.metagraph(netuid, mechid=1)
+    assert (graph.mechid, graph.mechanism_count, graph.emissions_split) == (1, 2, [25, 75])
+    incentives = chain.get_metagraph_info(netuid, mechid=1).incentives
+    assert [round(each, 3) for each in incentives[:3]] == [0.25, 0, 0.75], incentives
+    sudo("AdminUtils", "sudo_set_mechanism_count", netuid=netuid, mechanism_count=1)
+    assert chain.weights(netuid, mechid=1) == []
+    assert chain.get_mechanism_emission_split(netuid) is None
+
+
+@step
 def weights_are_committed_by_hash_and_revealed_an_epoch_later() -> None:
     netuid = made["netuid"]
     sudo("AdminUtils", "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=True)

@@ -333,6 +333,21 @@ def test_each_mechanism_pays_by_its_own_weights_and_part(weighed):
     assert EMISSION - 8 <= sum(each.incentive + each.dividend for each in earned) <= EMISSION
 
 
+def test_each_mechanism_goes_on_from_its_own_bonds(weighed):
+    epochs, results = weighed.pallets.epochs, weighed.pallets.results
+    epochs.run(NETUID, EMISSION)
+    weighed.pallets.schedule.ran(NETUID)  # bonds from before the last epoch don't count
+    assert set_weights(weighed, 1, [1], [1]).succeeded
+    weighed.seal()
+    for mechanism, index in enumerate((FIRST, SECOND)):
+        read = epochs.snapshot(NETUID, EMISSION, mechanism).bonds
+        assert pairs_of(read[0]) == pairs_of(results.bonds[index, Uid(0)])
+    epochs.run(NETUID, EMISSION)
+    # What is not weighed any more was earned before, and only in the second.
+    assert [uid for uid, _ in pairs_of(results.bonds[FIRST, Uid(0)])] == [1]
+    assert [uid for uid, _ in pairs_of(results.bonds[SECOND, Uid(0)])] == [1, 2]
+
+
 def test_an_epoch_tells_the_incentives_of_each_mechanism(weighed):
     weighed.pallets.parameters.tempo[NETUID] = U16(
         weighed.pallets.schedule.blocks_since_last_step[NETUID] + 1

@@ -12,6 +12,7 @@ from mycelia.crypto.timelock import sealed
 from mycelia.pallets.drand import Pulse
 from mycelia.pallets.drand.local import local_beacon, pulse_of
 from mycelia.pallets.subtensor.commits.timelock import Payload
+from mycelia.pallets.subtensor.epoch.results import storage_index
 from mycelia.primitives import NetUid
 
 NETUID = NetUid(1)
@@ -268,6 +269,48 @@ def test_commit_timelocked_weights_mechanism_does_not_exist(secret):
     call = {"netuid": 1, "mecid": 1, "commit": b"x", "reveal_round": 9, "commit_reveal_version": 4}
     refused = secret.call(OWNER, "commit_timelocked_mechanism_weights", **call)
     assert refused.error == "MechanismDoesNotExist"
+
+
+def commit_to_second(world, number):
+    return world.call(
+        OWNER,
+        "commit_timelocked_mechanism_weights",
+        netuid=1,
+        mecid=1,
+        commit=seal(world, number),
+        reveal_round=number,
+        commit_reveal_version=4,
+    )
+
+
+@pytest.fixture
+def twofold(secret):
+    """The same with a second mechanism."""
+    assert secret.admin("max_allowed_uids", netuid=1, max_allowed_uids=128).succeeded
+    assert secret.admin("mechanism_count", netuid=1, mechanism_count=2).succeeded
+    return secret
+
+
+def test_commits_to_a_second_mechanism_are_opened_there(twofold):
+    told = commit_to_second(twofold, 5).events("TimelockedWeightsCommitted")[0]
+    second = storage_index(NETUID, 1)
+    assert told.index_ == second
+    assert queues(twofold) == {}
+    bring(twofold, 5)
+    assert "TimelockedWeightsRevealed" in to_epoch(twofold)
+    rows = twofold.pallets.rows
+    assert rows.rows(second)[0].tolist() == [[0, 21845], [1, 65535]]
+    assert row(twofold) is None
+    assert dict(rows.timelocked_weight_commits.under(second)) == {}
+
+
+def test_a_mechanism_that_goes_takes_its_sealed_commits_along(twofold):
+    assert commit_to_second(twofold, 5).succeeded
+    assert twofold.admin("mechanism_count", netuid=1, mechanism_count=1).succeeded
+    assert twofold.admin("mechanism_count", netuid=1, mechanism_count=2).succeeded
+    bring(twofold, 5)
+    assert "TimelockedWeightsRevealed" not in to_epoch(twofold)
+    assert twofold.pallets.rows.rows(storage_index(NETUID, 1)) == {}
 
 
 def test_commit_timelocked_weights_commit_reveal_disabled(world):
