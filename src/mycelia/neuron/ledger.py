@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,19 +90,30 @@ class Ledger:
         remedy = f"Move {path} away; the validator starts a new one."
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-            if step := _STEPS.get(version):
-                self._db.executescript(f"BEGIN; {step} PRAGMA user_version={_VERSION}; COMMIT;")
         except sqlite3.Error as error:
             raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
-        if version > _VERSION:
-            raise LedgerError(
-                "ledger_newer",
-                f"{path} has format {version}; this program knows {_VERSION}.",
-                "Run the newer program, or: " + remedy,
-            )
+        with ExitStack() as unless_good:
+            unless_good.callback(self._db.close)
+            try:
+                version = self._brought_up()
+            except sqlite3.Error as error:
+                raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
+            if version > _VERSION:
+                raise LedgerError(
+                    "ledger_newer",
+                    f"{path} has format {version}; this program knows {_VERSION}.",
+                    "Run the newer program, or: " + remedy,
+                )
+            unless_good.pop_all()
+
+    def _brought_up(self) -> int:
+        """Bring the file to this format; the one it had."""
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if step := _STEPS.get(version):
+            self._db.executescript(f"BEGIN; {step} PRAGMA user_version={_VERSION}; COMMIT;")
+        return version
 
     def close(self) -> None:
         """Release the file."""

@@ -1,6 +1,6 @@
 import dataclasses
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -19,11 +19,18 @@ def path(tmp_path):
     return tmp_path / "ledger.sqlite"
 
 
-def test_rounds_survive_a_restart(path):
-    ledger = Ledger(path)
+@pytest.fixture
+def opened(path):
+    """Opens the ledger, and closes it after the test."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(Ledger(path)))
+
+
+def test_rounds_survive_a_restart(opened):
+    ledger = opened()
     ledger.add_round("text", 1, b"seed", 7, SAMPLES)
     ledger.close()
-    again = Ledger(path)
+    again = opened()
     assert again.samples("text") == SAMPLES
     assert again.next_round("text") == 2
     assert again.next_round("vision") == 1
@@ -32,8 +39,8 @@ def test_rounds_survive_a_restart(path):
     assert again.book("text") == replayed(SAMPLES)
 
 
-def test_weights_can_be_recomputed_from_the_samples_they_rest_on(path):
-    ledger = Ledger(path)
+def test_weights_can_be_recomputed_from_the_samples_they_rest_on(opened):
+    ledger = opened()
     ledger.add_round("text", 1, b"a", 7, SAMPLES)
     weights, last = weigh(ledger.book("text")), ledger.last_sample("text")
     ledger.add_round("text", 2, b"b", 9, [Sample(ALICE, 2, Verdict.SCORED, 0.1)])
@@ -44,8 +51,8 @@ def test_weights_can_be_recomputed_from_the_samples_they_rest_on(path):
     assert weigh(current(book, [ALICE, BOB])) == taken.weights == weights
 
 
-def test_a_round_is_recorded_whole_or_not_at_all(path):
-    ledger = Ledger(path)
+def test_a_round_is_recorded_whole_or_not_at_all(opened):
+    ledger = opened()
     ledger.add_round("text", 1, b"a", 7, SAMPLES)
     with pytest.raises(sqlite3.IntegrityError):
         ledger.add_round("text", 1, b"again", 8, SAMPLES)
@@ -53,9 +60,9 @@ def test_a_round_is_recorded_whole_or_not_at_all(path):
     assert ledger.seed("text", 1) == b"a"
 
 
-def test_readers_look_on_while_the_validator_writes(path):
-    ledger = Ledger(path)
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as reader:
+def test_readers_look_on_while_the_validator_writes(path, opened):
+    ledger = opened()
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
         ledger.add_round("text", 1, b"a", 7, SAMPLES)
         assert reader.execute("SELECT count(*) FROM samples").fetchone() == (2,)
 
@@ -69,7 +76,7 @@ def test_corrupt_file_is_refused_with_a_remedy(path):
 
 
 def test_newer_file_is_refused_with_a_remedy(path):
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerError) as refused:
         Ledger(path)
@@ -77,8 +84,8 @@ def test_newer_file_is_refused_with_a_remedy(path):
     assert refused.value.remedy
 
 
-def filled(path, rounds=5):
-    ledger, samples = Ledger(path), []
+def filled(opened, rounds=5):
+    ledger, samples = opened(), []
     for number in range(1, rounds + 1):
         made = [dataclasses.replace(sample, round=number) for sample in SAMPLES]
         ledger.add_round("text", number, b"s%d" % number, number, made)
@@ -88,8 +95,8 @@ def filled(path, rounds=5):
     return ledger, samples
 
 
-def test_pruning_keeps_the_newest_samples_and_what_rests_on_them(path):
-    ledger, samples = filled(path)
+def test_pruning_keeps_the_newest_samples_and_what_rests_on_them(opened):
+    ledger, samples = filled(opened)
     ledger.add_round("vision", 1, b"v", 1, SAMPLES)
     assert ledger.prune("text", keep=100) == 0
     assert ledger.samples("text") == samples
@@ -101,13 +108,13 @@ def test_pruning_keeps_the_newest_samples_and_what_rests_on_them(path):
     assert ledger.samples("vision") == SAMPLES
 
 
-def test_pruning_changes_no_book_and_no_weights(path):
-    ledger, samples = filled(path)
+def test_pruning_changes_no_book_and_no_weights(path, opened):
+    ledger, samples = filled(opened)
     for keep in (7, 6, 3):
         ledger.prune("text", keep)
         assert ledger.book("text") == replayed(samples)
     ledger.close()
-    again = Ledger(path)
+    again = opened()
     base = again.base("text")
     assert base == replayed(samples[:7])
     for taken in again.weights("text"):
@@ -116,8 +123,8 @@ def test_pruning_changes_no_book_and_no_weights(path):
     again.close()
 
 
-def test_pruning_takes_a_bounded_bite_at_a_time(path):
-    ledger, samples = filled(path)
+def test_pruning_takes_a_bounded_bite_at_a_time(opened):
+    ledger, samples = filled(opened)
     assert [ledger.prune("text", keep=1, most=4) for _ in range(4)] == [4, 4, 1, 0]
     assert ledger.samples("text") == samples[-1:]
     assert ledger.prune("text", keep=0) == 1
@@ -125,14 +132,14 @@ def test_pruning_takes_a_bounded_bite_at_a_time(path):
     assert ledger.next_round("text") == 6
 
 
-def test_the_newest_samples_can_be_had_alone(path):
-    ledger, samples = filled(path)
+def test_the_newest_samples_can_be_had_alone(opened):
+    ledger, samples = filled(opened)
     assert ledger.recent("text", 3) == samples[-3:]
     assert ledger.recent("text", 300) == samples
 
 
-def test_what_became_of_a_claim_is_remembered(path):
-    ledger = Ledger(path)
+def test_what_became_of_a_claim_is_remembered(opened):
+    ledger = opened()
     assert ledger.claim("text", "alice") is None
     ledger.set_claim("text", Claimed("alice", "ab", "", "claim_unknown"))
     said = Claimed("alice", "ab", "smollm2 (Q4_1) by xllamacpp==1", "attested", 12)
@@ -142,7 +149,7 @@ def test_what_became_of_a_claim_is_remembered(path):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_file_of_an_older_format_is_brought_to_this_one(path, version):
+def test_a_file_of_an_older_format_is_brought_to_this_one(path, opened, version):
     with closing(sqlite3.connect(path)) as database:
         checks = "" if version == 1 else ", checks TEXT NOT NULL DEFAULT '{}'"
         database.executescript(f"""
@@ -158,7 +165,7 @@ def test_a_file_of_an_older_format_is_brought_to_this_one(path, version):
             PRAGMA user_version = {version};
         """)
     for _ in range(2):
-        ledger = Ledger(path)
+        ledger = opened()
         assert ledger.samples("text") == SAMPLES
         assert (ledger.base("text"), ledger.claim("text", "alice")) == ({}, None)
         ledger.close()

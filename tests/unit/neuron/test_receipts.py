@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -190,7 +191,7 @@ def test_what_was_acknowledged_survives_sigkill(tmp_path):
     told += process.stdout.read().split()
     process.stdout.close()
     process.wait()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         kept = {row[0].hex() for row in db.execute("SELECT leaf FROM receipts")}
     acknowledged = {word.decode() for word in told if len(word) == 64}
     assert len(acknowledged) >= 200
@@ -241,7 +242,7 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 def test_a_newer_file_is_refused(tmp_path):
     path = tmp_path / "receipts.db"
     ReceiptBook.open(path, CALLER).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(JournalError) as refused:
         ReceiptBook.open(path, CALLER)

@@ -115,9 +115,9 @@ async def test_checks_behind_a_score_are_kept(tmp_path):
     async with miners(honest) as found:
         sample = (await sampled(Explained(None), found))[1]
     assert (sample.score, sample.checks) == (0.75, {"exact": 1.0, "fast": 0.5})
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.add_round("sum", 1, b"s", 5, [sample])
-    assert ledger.samples("sum") == [sample]
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.add_round("sum", 1, b"s", 5, [sample])
+        assert ledger.samples("sum") == [sample]
 
 
 def test_newcomers_are_sampled_more_until_their_score_is_known():
@@ -473,7 +473,8 @@ async def test_every_scored_sample_has_its_receipt_and_epochs_are_sealed(tmp_pat
             number = seat.round
             await eventually(lambda: seat.round > number)
             scored = sum(s.verdict is Verdict.SCORED for s in ledger.samples("sum"))
-            with sqlite3.connect(tmp_path / "ledger.receipts") as database:
+            receipts = tmp_path / "ledger.receipts"
+            with contextlib.closing(sqlite3.connect(receipts)) as database:
                 kept = database.execute("SELECT count(*) FROM receipts").fetchone()[0]
             assert kept >= scored >= 6
     events = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
