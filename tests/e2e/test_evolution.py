@@ -16,6 +16,7 @@ from mycelia.neuron.ledger import Ledger
 from mycelia.neuron.miner import MinerConfig, MinerProcess
 from mycelia.neuron.validator import Seat, Validator, ValidatorConfig, mean_quality
 from mycelia.subnets.vision import SPEC
+from mycelia.subnets.vision.sheet import HANDS
 from mycelia.wire.client import WireClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -134,6 +135,8 @@ async def test_a_better_model_takes_first_place_and_the_worst_leaves(tmp_path):
         await network.epochs(3)
         before = network.incentives()
         quality_before = network.quality()
+        # Each validator draws by a hand of its own.
+        assert len({seat.subnet.uid % len(HANDS) for seat in network.seats}) == len(STAKES_TAO)
         assert max(before, key=before.get) == "linear"
         assert before["cheat"] == 0.0
 
