@@ -6,6 +6,7 @@ Every test speaks to a real socket in raw bytes, so nothing is cleaned up on the
 import asyncio
 import base64
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from mycelia.wire import (
     WireServer,
     btauth,
 )
+from mycelia.wire.connection import Connection
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
@@ -469,6 +471,18 @@ async def test_too_many_connections_are_refused(port):
     for _, writer in idle:
         writer.close()
     await asyncio.sleep(0.05)
+
+
+async def test_a_closed_connection_does_not_wait_for_the_garbage_collector(port):
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            await port.send(request(b"", length=10**12))
+        await asyncio.sleep(0.05)
+        assert [o for o in gc.get_objects() if isinstance(o, Connection)] == []
+    finally:
+        gc.enable()
 
 
 async def test_failing_handler_keeps_its_reasons_to_itself(port):

@@ -167,6 +167,8 @@ class Connection(asyncio.Protocol):
         port = self._port
         self._is_closing = True
         self.expires_s = math.inf
+        # It holds our methods: left in place, each connection would wait for the garbage collector.
+        self._parser = None  # type: ignore[assignment] # nothing comes any more
         port.connections.discard(self)
         left = port.by_peer.get(self._peer, 1) - 1
         if left:

@@ -2,13 +2,15 @@
 
 Made for strangers: the head of a response is bounded, a body is handed on as it arrives and no
 faster than it is read, and nothing is followed, decoded or remembered. The counterpart of
-`connection`, and on the bare parser for the same reason.
+`connection`, on the bare parser for the same reason, and like it with one clock for all deadlines
+instead of a timer for each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 
 import httptools
@@ -20,6 +22,8 @@ _HEAD_BYTES = 64 * 1024
 _KEEP_ALIVE_S = 30.0  # shorter than the server's, so that the client lets go first
 _HIGH_BYTES = 256 * 1024
 """Unread bytes at which a miner has to wait."""
+_TICK_S = 0.025
+"""How long after its deadline a request is given up, at most."""
 
 
 class Response:
@@ -54,6 +58,8 @@ class Pool:
         self._idle: dict[tuple[str, int], deque[_Connection]] = {}
         self._places: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._open: set[_Connection] = set()
+        self._clock: asyncio.TimerHandle | None = None
+        """Runs as long as there is something to wait for."""
         self._is_closed = False
 
     @property
@@ -75,6 +81,8 @@ class Pool:
             await places.acquire()
         else:
             connection = await self._wait_for(endpoint, places, deadline)
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
         try:
             return await connection.send(endpoint, request, deadline)
         except BaseException:
@@ -84,6 +92,8 @@ class Pool:
     async def close(self) -> None:
         """Close all connections. Requests under way fail."""
         self._is_closed = True
+        if self._clock is not None:
+            self._clock.cancel()
         for connection in list(self._open):
             connection.abort()
         # One turn of the loop, so that sockets are closed when this returns.
@@ -127,6 +137,17 @@ class Pool:
             raise unreachable(endpoint, error) from error
         return connection
 
+    def _tick(self) -> None:
+        """Give up requests whose time is over; come again while there are others."""
+        now_s, is_busy = time.monotonic(), False
+        for connection in list(self._open):
+            if connection.until_s < now_s:
+                connection.expire()
+            elif connection.until_s < math.inf:
+                is_busy = True
+        loop = asyncio.get_running_loop()
+        self._clock = loop.call_later(_TICK_S, self._tick) if is_busy else None
+
     def _give_back(self, connection: _Connection, address: tuple[str, int]) -> None:
         if self._is_closed:
             connection.abort()
@@ -158,7 +179,8 @@ class _Connection(asyncio.Protocol):
         """The miner sent what nobody asked for: no other request for it."""
         self._error: WireError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.until_s = math.inf
+        """When the request under way is given up, on the monotonic clock."""
         self._idle_until_s = math.inf
 
     @property
@@ -170,7 +192,7 @@ class _Connection(asyncio.Protocol):
 
     async def send(self, endpoint: Endpoint, request: bytes, deadline: Deadline) -> Response:
         self._endpoint = endpoint
-        self._timer = self._loop.call_later(deadline.remaining(), self._expire)
+        self.until_s = deadline.at_s
         response = self._response = Response(self)
         self._has_head = self._is_complete = False
         self._head_bytes = self._unread_bytes = 0
@@ -203,8 +225,7 @@ class _Connection(asyncio.Protocol):
             return
         self._response = None
         self._places.release()
-        if self._timer is not None:
-            self._timer.cancel()
+        self.until_s = math.inf
         is_whole = self._is_complete and not self._data and not self._is_lost
         if is_whole and not self._is_spoiled and self._keeps_alive:
             self._idle_until_s = self._loop.time() + _KEEP_ALIVE_S
@@ -226,7 +247,9 @@ class _Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Called by the pool's clock after `until_s`."""
+        self.until_s = math.inf
         self._fail(_timeout(self._endpoint))
 
     def _fail(self, error: WireError) -> None:
@@ -243,6 +266,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
+        # It holds our methods: left in place, each connection would wait for the garbage collector.
+        self._parser = None  # type: ignore[assignment] # nothing comes any more
         self._pool._open.discard(self)  # noqa: SLF001 - its other half
         if self._response is not None and not self._is_complete and self._error is None:
             headers = self._response.headers
