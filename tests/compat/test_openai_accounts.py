@@ -6,6 +6,7 @@ message forms.
 
 import asyncio
 import base64
+import hashlib
 import random
 import struct
 from collections.abc import AsyncIterator
@@ -33,6 +34,15 @@ from mycelia.wire.listener import Listener
 GATEWAY = bittensor_core.Keypair.create_from_uri("//gateway")
 HELLO = [{"role": "user", "content": "hello"}]
 DIMENSIONS = 384
+
+
+class Reverser:
+    """A translator into a language that is written backwards."""
+
+    pairs = frozenset({"eng-gne"})
+
+    async def translate(self, text: str, pair: str) -> str:
+        return text[::-1]
 
 
 @dataclass
@@ -104,7 +114,13 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
     async with WireClient(GATEWAY) as caller:
         dispatcher = Dispatcher(here, caller, Router(rng=random.Random(1)), here.metrics)
         gateway = Gateway(
-            [TEXT, ANALYSIS], here, dispatcher, here.metrics, keys=Keys(accounts), meter=here.meter
+            [TEXT, ANALYSIS],
+            here,
+            dispatcher,
+            here.metrics,
+            keys=Keys(accounts),
+            meter=here.meter,
+            translator=Reverser(),
         )
         listener = Listener(gateway, gateway._limits)
         here.url = f"http://127.0.0.1:{await listener.start('127.0.0.1', 0)}"
@@ -284,6 +300,29 @@ async def test_a_pipeline_has_a_receipt_per_step(network):
     }
 
 
+async def test_a_translation_is_a_step_that_the_gateway_receipts_itself(network):
+    body = {"messages": HELLO, "translate": "eng-gne"}
+    status, run, _ = await network.get("/v1/pipelines/text-analysis", body=body)
+    assert status == 200
+    text, translation, analysis = run["steps"]
+    assert [step["id"] for step in run["steps"]] == ["text", "translation", "analysis"]
+    assert translation["output"] == {"text": "hcum os", "pair": "eng-gne"}
+    assert translation["miner"] == GATEWAY.ss58_address
+    receipt = Receipt.from_json(translation["receipt"])
+    receipt.verify()
+    asked = f"{run['id']}\neng-gne\nso much".encode()
+    assert receipt.request_digest == hashlib.sha256(asked).digest()
+    assert receipt.response_digest == hashlib.sha256(b"hcum os").digest()
+    ids = [bytes.fromhex(step["receipt_id"]) for step in run["steps"]]
+    assert run["receipts_root"] == merkle_root(ids).hex()
+    for subnet in ("text", "analysis"):
+        await network.meter.book.seal(subnet, 40)
+    for step in (text, translation, analysis):
+        await _proven(network, step["receipt_id"], 40)
+    _, usage, _ = await network.get("/v1/usage")
+    assert usage["models"]["apertium/eng-gne"]["requests"] == 1
+
+
 async def test_a_pipeline_without_classes_gives_a_vector(network):
     _, run, _ = await network.get("/v1/pipelines/text-analysis", body={"messages": HELLO})
     assert len(base64.b64decode(run["output"]["vectors"][0])) == 4 * DIMENSIONS
@@ -296,6 +335,8 @@ async def test_a_pipeline_without_classes_gives_a_vector(network):
         ("/v1/pipelines/text-analysis", {"messages": HELLO, "stream": True}, 400),
         ("/v1/pipelines/text-analysis", {"messages": HELLO, "classes": [{"label": "x"}]}, 400),
         ("/v1/pipelines/text-analysis", {"messages": []}, 400),
+        ("/v1/pipelines/text-analysis", {"messages": HELLO, "translate": "eng-xxx"}, 400),
+        ("/v1/pipelines/text-analysis", {"messages": HELLO, "translate": ["eng-gne"]}, 400),
         ("/v1/pipelines/text-analysis", {"messages": HELLO, "model": "other"}, 404),
     ],
 )

@@ -140,7 +140,7 @@ async def test_a_consumer_that_reads_nothing_holds_up_the_miner(world):
 
 
 async def test_a_consumer_that_reads_nothing_is_given_up(world, monkeypatch):
-    monkeypatch.setattr(answers, "_SLACK_S", 0.2)
+    monkeypatch.setattr(answers, "SLACK_S", 0.2)
     async with _connected(world, limit=1024) as (_, writer):
         writer.write(_ask())
         await world.until(lambda: world.said > 10)

@@ -20,23 +20,20 @@ from mycelia.gateway import openai
 from mycelia.gateway.directory import Route
 from mycelia.gateway.dispatch import Answered, Dispatcher, Stream
 from mycelia.gateway.embeddings import (
-    EmbeddingRequest,
     check_vectors,
     embedding_list,
     parse_embeddings,
 )
-from mycelia.gateway.errors import ApiError, invalid, unsupported
+from mycelia.gateway.errors import ApiError, invalid
 from mycelia.gateway.keys import Account
 from mycelia.gateway.metering import Meter, Use
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.reply import Reply
-from mycelia.neuron.receipts import merkle_root
 from mycelia.neuron.subnet import Spec
 from mycelia.wire.receipt import Receipt
 
-_SLACK_S = 10.0
+SLACK_S = 10.0
 """What a consumer may add to a subnet's deadline by reading slowly."""
-PIPELINE = "text-analysis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class Catalogue:
 
 
 class Answers:
-    """Handlers of chat, embeddings, typed calls and pipelines."""
+    """Handlers of chat, embeddings and typed calls."""
 
     def __init__(
         self, catalogue: Catalogue, dispatcher: Dispatcher, meter: Meter, metrics: Metrics
@@ -95,8 +92,8 @@ class Answers:
         request = openai.parse_chat(parsed_object(call.body))
         spec = self._catalogue.model(request.model, self._catalogue.chats)
         ask = openai.ask_of(spec.subnet.Ask, request.fields)
-        chat = _chat(call, request)
-        async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
+        chat = chat_of(call, request)
+        async with asyncio.timeout(spec.subnet.limits.deadline_s + SLACK_S):
             asked_s = time.monotonic()
             if request.stream:
                 stream = await self._dispatcher.stream(spec.subnet, ask)
@@ -140,12 +137,12 @@ class Answers:
         request = parse_embeddings(parsed_object(call.body))
         spec = self._catalogue.model(request.model, self._catalogue.embedders)
         ask = openai.ask_of(spec.subnet.Ask, {"input": request.texts})
-        async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
+        async with asyncio.timeout(spec.subnet.limits.deadline_s + SLACK_S):
             asked_s = time.monotonic()
             check = check_vectors(len(request.texts))
             answered = await self._dispatcher.ask(spec.subnet, ask, check)
             answered_s = time.monotonic()
-            body = embedding_list(request, _any(answered))
+            body = embedding_list(request, fields_of(answered))
             use = Use(
                 call.account,
                 request.model,
@@ -171,64 +168,12 @@ class Answers:
             ask = spec.subnet.Ask.model_validate_json(call.body)
         except ValidationError as error:
             raise openai.from_validation(error) from None
-        async with asyncio.timeout(spec.subnet.limits.deadline_s + _SLACK_S):
+        async with asyncio.timeout(spec.subnet.limits.deadline_s + SLACK_S):
             answered = await self._dispatcher.ask(spec.subnet, ask)
             use = Use(call.account, spec.subnet.name, answered.route, answered.receipt)
             _note(call, await self._meter.record(use))
             _name_miner(call, answered.route)
             call.reply.whole(answered.reply.model_dump_json().encode())
-
-    async def run(self, call: Call) -> None:
-        """`POST /v1/pipelines/text-analysis`: a chat answer, and what the analysis makes of it.
-
-        The body is a chat request, plus `classes` if the answer is to be labelled. Each step is
-        answered, receipted and metered for itself; the run is known by the root over its receipts.
-        """
-        chats, embedders = self._catalogue.chats, self._catalogue.embedders
-        if call.name != PIPELINE or not chats or not embedders:
-            raise ApiError(
-                404,
-                "pipeline_not_found",
-                f"There is no pipeline '{call.name[:64]}' here.",
-                f"Known is {PIPELINE}, where its subnets are offered.",
-            )
-        fields = parsed_object(call.body)
-        classes = fields.pop("classes", [])
-        request = openai.parse_chat({"model": next(iter(chats)), **fields})
-        if request.stream:
-            raise unsupported("stream", "a pipeline answers as a whole")
-        writer, (reads, reader) = self._catalogue.model(request.model, chats), _first(embedders)
-        chat = _chat(call, request)
-        deadline_s = writer.subnet.limits.deadline_s + reader.subnet.limits.deadline_s
-        async with asyncio.timeout(deadline_s + _SLACK_S):
-            # Checked before the first step costs anything: whether the second can be asked at all.
-            openai.ask_of(reader.subnet.Ask, {"input": ["."], "classes": classes})
-            ask = openai.ask_of(writer.subnet.Ask, request.fields)
-            written = await self._dispatcher.fold(writer.subnet, ask)
-            chat.take(_any(written))
-            first = await self._record(call, chat, written.route, written.receipt)
-            given = {"input": [chat.text], "classes": classes}
-            check = None if classes else check_vectors(1)
-            read = await self._dispatcher.ask(
-                reader.subnet, openai.ask_of(reader.subnet.Ask, given), check
-            )
-            embedding = EmbeddingRequest(reads, [chat.text], is_base64=True)
-            tokens = embedding_list(embedding, _any(read))["usage"]["prompt_tokens"]
-            use = Use(call.account, reads, read.route, read.receipt, prompt_tokens=tokens)
-            second = await self._meter.record(use)
-        steps = [
-            _step("text", written, first, chat.whole()),
-            _step("analysis", read, second, read.reply.model_dump(mode="json")),
-        ]
-        ids = [bytes.fromhex(leaf) for leaf in (first, second) if leaf is not None]
-        body = {
-            "object": "pipeline.run",
-            "pipeline": PIPELINE,
-            "steps": steps,
-            "output": steps[-1]["output"],
-            "receipts_root": merkle_root(ids).hex() if len(ids) == len(steps) else None,
-        }
-        call.reply.whole(orjson.dumps(body))
 
     async def _record(
         self, call: Call, chat: openai.Chat, route: Route, receipt: Receipt
@@ -265,24 +210,14 @@ def parsed_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _chat(call: Call, request: openai.ChatRequest) -> openai.Chat:
+def chat_of(call: Call, request: openai.ChatRequest) -> openai.Chat:
+    """Begin the answer to a chat request."""
     return openai.Chat(
         id=f"chatcmpl-{call.id}",
         model=request.model,
         created_s=int(time.time()),
         prompt_length=sum(len(turn["content"]) for turn in request.fields["messages"]),
     )
-
-
-def _step(name: str, answered: Answered, receipt_id: str | None, output: Any) -> dict[str, Any]:
-    return {
-        "id": name,
-        "subnet": answered.route.subnet,
-        "miner": answered.route.endpoint.hotkey,
-        "receipt_id": receipt_id,
-        "receipt": answered.receipt.to_json(),
-        "output": output,
-    }
 
 
 def _name_miner(call: Call, route: Route) -> None:
@@ -298,10 +233,6 @@ def _asks(spec: Spec, field: str) -> bool:
     return field in spec.subnet.Ask.model_fields
 
 
-def _first(specs: dict[str, Spec]) -> tuple[str, Spec]:
-    return next(iter(specs.items()))
-
-
-def _any(answered: Answered) -> Any:
+def fields_of(answered: Answered) -> Any:
     """Return an answer whose fields are known by what its subnet asks."""
     return answered.reply

@@ -6,7 +6,7 @@
 | `POST /v1/embeddings` | vectors of texts |
 | `GET /v1/models`, `GET /v1/models/{id}` | the models there are, with the claims that hold |
 | `POST /v1/subnets/{name}` | any subnet: its `Ask` in, its `Answer` out, both JSON |
-| `POST /v1/pipelines/text-analysis` | a chat answer and its analysis, with a receipt per step |
+| `POST /v1/pipelines/text-analysis` | a chat answer, translated if wanted, and its analysis |
 | `GET /v1/receipts/{id}` | a receipt, and the proof that it is in the books |
 | `GET /v1/usage` | what the key's account used |
 | `GET /healthz`, `GET /metrics` | for whoever operates it |
@@ -34,7 +34,9 @@ from mycelia.gateway.errors import ApiError
 from mycelia.gateway.keys import OPEN, Account, Keys
 from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
+from mycelia.gateway.pipeline import Pipeline
 from mycelia.gateway.reply import Reply, lines
+from mycelia.gateway.translation import Translator
 from mycelia.neuron.receipts import ReceiptError
 from mycelia.neuron.subnet import Spec
 from mycelia.wire import connection
@@ -64,6 +66,7 @@ class Gateway:
         *,
         keys: Keys | None = None,
         meter: Meter | None = None,
+        translator: Translator | None = None,
     ) -> None:
         self._catalogue = Catalogue(specs)
         self._directory = directory
@@ -74,11 +77,12 @@ class Gateway:
         self._born_s = int(time.time())
         self._ids = _request_ids()
         answers = Answers(self._catalogue, dispatcher, self._meter, metrics)
+        pipeline = Pipeline(self._catalogue, dispatcher, self._meter, translator)
         self._routes: dict[tuple[str, str], _Handler] = {
             ("POST", "/v1/chat/completions"): answers.chat,
             ("POST", "/v1/embeddings"): answers.embed,
             ("POST", "/v1/subnets/"): answers.ask,
-            ("POST", "/v1/pipelines/"): answers.run,
+            ("POST", "/v1/pipelines/"): pipeline.run,
             ("GET", "/v1/models"): self._list_models,
             ("GET", "/v1/models/"): self._get_model,
             ("GET", "/v1/receipts/"): self._get_receipt,

@@ -9,6 +9,7 @@ gateway cannot count without the model's vocabulary, is the miner's word, within
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 import time
 from collections import Counter
@@ -25,7 +26,7 @@ from mycelia.neuron import receipts
 from mycelia.neuron.journal import Journal, JournalError
 from mycelia.neuron.receipts import ReceiptBook
 from mycelia.wire.contract import Signer
-from mycelia.wire.receipt import Receipt
+from mycelia.wire.receipt import Exchange, Receipt, Times
 
 _SCHEMA = """
 CREATE TABLE usage (
@@ -93,6 +94,15 @@ class Meter:
         """The receipts, if they are kept."""
         return self._book
 
+    def own(self, asked: bytes, answered: bytes, times: Times) -> Receipt | None:
+        """Make the receipt of work that the gateway did itself; None where none are kept."""
+        if self._book is None:
+            return None
+        signer, digest = self._book.caller, hashlib.sha256(answered).digest()
+        hotkey = signer.ss58_address
+        exchange = Exchange(hotkey, hotkey, hashlib.sha256(asked).digest())
+        return exchange.read(exchange.sign(signer, digest, 200, times), digest, 200)
+
     async def close(self) -> None:
         """Write what is waiting, then release the file."""
         if self._writer is not None:
@@ -126,7 +136,7 @@ class Meter:
             use.account.name,
             use.model,
             route.subnet,
-            route.endpoint.hotkey,
+            use.receipt.miner,
             use.prompt_tokens,
             use.completion_tokens,
             leaf,

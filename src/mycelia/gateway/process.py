@@ -17,6 +17,7 @@ from mycelia.gateway.keys import KeyFile, KeyFileError, Keys
 from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
+from mycelia.gateway.translation import Apertium
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
 from mycelia.neuron.subnet import Spec
@@ -117,6 +118,7 @@ class GatewayProcess:
             self.metrics,
             keys=self._keys,
             meter=self._meter,
+            translator=Apertium.found(),
         )
         self._listener = Listener(gateway, LIMITS)
 
