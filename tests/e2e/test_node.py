@@ -23,6 +23,7 @@ from mycelia.testing.blocks import ALICE, BOB, DAVE
 from mycelia.testing.live import LiveNode
 from mycelia.testing.network import RpcClient, RpcFailure, rpc_client
 from mycelia.testing.oracle import Person, compose
+from tests.unit.node.test_logs import LINE
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +219,8 @@ def test_measures_and_health_of_both_processes_are_on_the_monitor_port(tmp_path:
         assert float(shown["mycelia_store_bytes"]) > 10_000
         assert shown["mycelia_rpc_processes"] == "1"
         running.stop()
+    said = [line for line in running.log.read_text().splitlines() if line != "Imported #1"]
+    assert all(LINE.fullmatch(line) for line in said), said
 
 
 async def transfer(client: RpcClient, who: Person, nonce: int) -> str:

@@ -205,7 +205,7 @@ class Solo:
         try:
             secret = self._chain.runtime.decode(hidden)
         except InvalidTransaction as refusal:
-            log.info("secret_refused in=0x%s cause=%s", xt.hash.hex(), refusal.detail)
+            log.info("secret_refused in=0x%s cause=%r", xt.hash.hex(), refusal.detail)
         else:
             self._take_secret(draft, secret)
 
@@ -226,7 +226,7 @@ class Solo:
         except ExhaustsResources:
             return None
         except InvalidTransaction as refusal:
-            log.info("extrinsic_refused hash=0x%s cause=%s", xt.hash.hex(), refusal.detail)
+            log.info("extrinsic_refused hash=0x%s cause=%r", xt.hash.hex(), refusal.detail)
         except Bug:
             raise  # an invariant is gone, so nothing may be built on this state
         except Exception:

@@ -107,7 +107,7 @@ class Rounds:
             try:
                 self.bring()
             except InvalidTransaction as refusal:
-                log.warning("beacon_refused %s", refusal.detail)
+                log.warning("beacon_refused cause=%r", refusal.detail)
             await asyncio.sleep(PERIOD_S)
 
     def bring(self) -> int:

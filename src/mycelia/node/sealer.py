@@ -190,7 +190,7 @@ class Sealer:
         news = encode_sealed(sealing.block.header.encode(), sealing.hashes)
         for link in list(self._links):
             if link.is_behind:
-                log.warning("rpc_behind closing the link to an RPC process that doesn't read")
+                log.warning("rpc_behind")  # it doesn't read, so its link is closed
                 link.close()
             link.send(Kind.SEALED, 0, news)
         self._on_sealed(sealing)
