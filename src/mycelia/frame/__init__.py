@@ -4,7 +4,6 @@ from mycelia.frame.dispatch import (
     NONE,
     ROOT,
     BadOrigin,
-    Call,
     Error,
     Origin,
     Overflow,
@@ -13,6 +12,7 @@ from mycelia.frame.dispatch import (
     ensure,
 )
 from mycelia.frame.pallet import (
+    Call,
     CallSpec,
     Constant,
     Event,

@@ -1,16 +1,12 @@
-"""What a call is made of: origin, call, weight, and the errors every pallet may meet."""
+"""What calls are about: origin, weight, how they end, and the errors every pallet may meet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from mycelia.codec import U8, U64, Bytes4, Compact, Enumeration, Record
 from mycelia.primitives import AccountId, DispatchError
-
-if TYPE_CHECKING:
-    from mycelia.frame.pallet import CallSpec
 
 
 class Weight(Record, path="sp_weights::weight_v2::Weight"):
@@ -79,18 +75,6 @@ class Origin:
 
 ROOT: Final = Origin(is_root=True)
 NONE: Final = Origin()
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call with its arguments, decoded. In a call's signature it stands for any call of the runtime."""
-
-    pallet: str
-    spec: CallSpec
-    args: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.pallet}.{self.spec.name}"
 
 
 class TokenErrorCase(Enumeration, path="sp_runtime::TokenError"):

@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
@@ -82,6 +82,18 @@ class CallSpec:
     @property
     def docs(self) -> tuple[str, ...]:
         return doc_lines(self.function)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call with its arguments, decoded. In a call's signature it stands for any call of the runtime."""
+
+    pallet: str
+    spec: CallSpec
+    args: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.pallet}.{self.spec.name}"
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from mycelia.codec import U32, U64, DecodeError, Scale
-from mycelia.codec.scale import BYTES, Field, TypeShape, take_compact
+from mycelia.codec import U32, U64
 from mycelia.frame import ViewSpec, view
 from mycelia.frame import dispatch as d
 from mycelia.pallets.system.types import RuntimeVersion
-from mycelia.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
+from mycelia.pallets.transaction_payment.pallet import (
+    FeeDetails,
+    RuntimeDispatchInfo,
+    TransactionPayment,
+)
 from mycelia.primitives import AccountId, Tao
 from mycelia.runtime.absent import AbsentView
 from mycelia.runtime.cost import dispatch_info
-
-if TYPE_CHECKING:
-    from mycelia.runtime.executor import Runtime
+from mycelia.runtime.extrinsic import Extrinsic, OpaqueExtrinsic
+from mycelia.runtime.rules import Rules
 
 
 class ApiNotFound(Exception):
@@ -27,32 +29,23 @@ class ApiNotFound(Exception):
         self.name = name
 
 
-class OpaqueExtrinsic:
-    """Stands for an extrinsic given to an API: its own bytes, length prefix included."""
+class Facts(Protocol):
+    """What the APIs need to know of a runtime."""
 
-
-class _OpaqueScale(Scale[bytes]):
-    min_bytes = 1
-
-    def put(self, value: bytes, out: bytearray) -> None:
-        out += value
-
-    def take(self, data: bytes, at: int) -> tuple[bytes, int]:
-        length, start = take_compact(data, at)
-        if start + length > len(data):
-            raise DecodeError("the extrinsic is cut off.")
-        return bytes(data[at : start + length]), start + length
-
-    def shape(self) -> TypeShape:
-        path = ("sp_runtime", "generic", "unchecked_extrinsic", "OpaqueExtrinsic")
-        return TypeShape("composite", path, fields=(Field(None, BYTES),))
+    @property
+    def version(self) -> RuntimeVersion: ...
+    @property
+    def rules(self) -> Rules: ...
+    def metadata(self, version: int) -> bytes: ...
+    def next_nonce(self, who: AccountId) -> int: ...
+    def decode(self, raw: bytes) -> Extrinsic: ...
 
 
 class CoreApis:
     """APIs every runtime has."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Facts, payment: TransactionPayment) -> None:
+        self._runtime, self._payment = runtime, payment
 
     @classmethod
     def specs(cls) -> tuple[ViewSpec, ...]:
@@ -90,18 +83,18 @@ class CoreApis:
         xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
         info = dispatch_info(xt.call)
         is_paid = isinstance(info.pays_fee, d.PaysYes)
-        fee = self._runtime.pallets.payment.total_fee(info.weight, len) if is_paid else Tao(0)
+        fee = self._payment.total_fee(info.weight, len) if is_paid else Tao(0)
         return RuntimeDispatchInfo(info.weight, info.class_, fee)
 
     @view(api="TransactionPaymentApi")
     def query_weight_to_fee(self, weight: d.Weight) -> Tao:
         """The part of a fee that follows from a weight."""
-        return self._runtime.pallets.payment.fee(weight, 0).adjusted_weight_fee
+        return self._payment.fee(weight, 0).adjusted_weight_fee
 
     @view(api="TransactionPaymentApi")
     def query_length_to_fee(self, length: U32) -> Tao:
         """The part of a fee that follows from a length in bytes."""
-        return self._runtime.pallets.payment.fee(d.Weight(U64(0)), length).len_fee
+        return self._payment.fee(d.Weight(U64(0)), length).len_fee
 
     @view(api="AuraApi")
     def slot_duration(self) -> U64:
@@ -114,7 +107,7 @@ class CoreApis:
         xt = self._runtime.decode(uxt)  # type: ignore[arg-type]  # the codec gives its bytes
         info = dispatch_info(xt.call)
         is_paid = isinstance(info.pays_fee, d.PaysYes)
-        return FeeDetails(self._runtime.pallets.payment.fee(info.weight, len) if is_paid else None)
+        return FeeDetails(self._payment.fee(info.weight, len) if is_paid else None)
 
 
 def bound_views(owners: Iterable[Any]) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
@@ -139,6 +132,3 @@ def _answering(answer: Any) -> Callable[..., Any]:
         return answer
 
     return give
-
-
-LATE = {OpaqueExtrinsic: _OpaqueScale()}

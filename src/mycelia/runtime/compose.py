@@ -63,8 +63,8 @@ from mycelia.pallets.utility.pallet import Dispatcher
 from mycelia.primitives import AccountId
 from mycelia.runtime.absent import ABSENT
 from mycelia.runtime.absent.declare import AbsentCall
-from mycelia.runtime.apis import LATE
 from mycelia.runtime.composition import Composition
+from mycelia.runtime.extrinsic import OpaqueExtrinsic, OpaqueScale
 
 SUBTENSOR: Final[tuple[type[Pallet], ...]] = (
     Issuance,
@@ -125,7 +125,7 @@ COMPOSITION: Final = Composition(
     ),
     ABSENT,
 )
-COMPOSITION.late.update(LATE)
+COMPOSITION.late[OpaqueExtrinsic] = OpaqueScale()
 
 
 class _Unnamed:

@@ -109,7 +109,8 @@ class Runtime:
 
     @cached_property
     def _apis(self) -> Mapping[str, tuple[ViewSpec, Callable[..., Any]]]:
-        return {**absent_views(ABSENT_APIS), **bound_views((CoreApis(self), *self.pallets.parts))}
+        core = CoreApis(self, self.pallets.payment)
+        return {**absent_views(ABSENT_APIS), **bound_views((core, *self.pallets.parts))}
 
     def next_nonce(self, who: AccountId) -> int:
         """The next nonce of an account at this state, the pool not counted."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mycelia.codec import U8, U32, Bytes, Compact, DecodeError, Scale, scale, take_compact
-from mycelia.codec.scale import Field, TypeShape, VariantCase
+from mycelia.codec.scale import BYTES, Field, TypeShape, VariantCase
 from mycelia.crypto import Scheme, blake2_256
 from mycelia.frame import Call
 from mycelia.frame.address import AccountAddress, Address
@@ -213,3 +213,26 @@ def signed_extrinsic(
     scheme = bytes([Scheme.SR25519])
     body = bytes([SIGNED]) + address + scheme + signature + extra + unsigned.call_bytes
     return scale(Bytes).encode(body)
+
+
+class OpaqueExtrinsic:
+    """Stands for an extrinsic given to an API: its own bytes, length prefix included."""
+
+
+class OpaqueScale(Scale[bytes]):
+    """An extrinsic as its bytes."""
+
+    min_bytes = 1
+
+    def put(self, value: bytes, out: bytearray) -> None:
+        out += value
+
+    def take(self, data: bytes, at: int) -> tuple[bytes, int]:
+        length, start = take_compact(data, at)
+        if start + length > len(data):
+            raise DecodeError("the extrinsic is cut off.")
+        return bytes(data[at : start + length]), start + length
+
+    def shape(self) -> TypeShape:
+        path = ("sp_runtime", "generic", "unchecked_extrinsic", "OpaqueExtrinsic")
+        return TypeShape("composite", path, fields=(Field(None, BYTES),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mycelia.codec import U8, U16, U64
 from mycelia.pallets.drand import BeaconConfiguration
@@ -13,11 +13,8 @@ from mycelia.pallets.subtensor.children.pallet import FAST_TAKE_LIMIT_BLOCKS
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
 from mycelia.pallets.subtensor.subnets.pallet import FAST_TEMPO, NOBODY
 from mycelia.primitives import AccountId, Alpha, NetUid, Tao
+from mycelia.runtime.compose import Pallets
 from mycelia.runtime.rules import Rules
-
-if TYPE_CHECKING:
-    from mycelia.runtime.compose import Pallets
-
 
 FIRST_SUBNET: Final = NetUid(1)
 FIRST_POOL_RAO: Final = 10 * 10**9
