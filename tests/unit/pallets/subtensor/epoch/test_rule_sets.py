@@ -98,6 +98,26 @@ def test_under_mycelia_dust_lifts_nobody(beta_u16: int, dust: int) -> None:
     assert earned_then / stake_then == pytest.approx(earned / stake, rel=0.01)
 
 
+def dividends_when_all_follow(dust_rao: int, bonds_penalty_u16: int) -> float:
+    """The dust's share of dividends when all others turn to the miner that it has backed alone."""
+    stakes, bonds = [500_000, 490_000, dust_rao], {}
+    for followed in (False, True):
+        rows = [[0, 65_535] if followed else [65_535, 0]] * 2 + [[0, 65_535]]
+        epochs = 1 if followed else 60
+        for _ in range(epochs):
+            epoch = world(MYCELIA, stakes, rows, bonds, bonds_penalty_u16=bonds_penalty_u16)
+            outcome = kernel_fast.run_epoch(epoch)
+            bonds = {uid: pairs_of(row) for uid, row in outcome.bonds.items()}
+    return dividend(outcome, range(2, 3))
+
+
+def test_under_mycelia_dust_is_paid_for_being_early_only_without_the_penalty() -> None:
+    """A hundredth of the stake that all others follow holds a whole bond where they hold a tenth."""
+    dust_rao = 10_000
+    assert dividends_when_all_follow(dust_rao, 65_535) == pytest.approx(0.01, abs=1e-4)
+    assert dividends_when_all_follow(dust_rao, 0) == pytest.approx(0.0916, abs=1e-3)
+
+
 def test_under_yuma3_parts_of_a_validator_earn_less_than_the_whole() -> None:
     shares = [attack(YUMA3, 0, dust=0, parts=parts)[0] for parts in (1, 2, 5, 20)]
     assert shares == pytest.approx([0.202, 0.187, 0.153, 0.081], abs=1e-3)
