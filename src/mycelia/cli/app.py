@@ -197,11 +197,17 @@ def serve(
 def netuids(words: list[str]) -> dict[str, int]:
     """Parse NAME=NETUID words. Raises AppError on any other form."""
     pairs = [word.rpartition("=") for word in words]
+    if len(words) == 1 and "=" not in words[0]:
+        raise AppError(
+            "no_netuid",
+            f"{words[0]} comes without its number on the chain.",
+            f"Write {words[0]}=N; where there is one subnet, --netuid N will do.",
+        )
     if any(not name or not number.isdigit() for name, _, number in pairs):
         raise AppError(
             "bad_subnet",
             f"{' '.join(words)!r} is not a list of NAME=NETUID.",
-            "Try text=1, or --netuid.",
+            "Try text=1 vision=2.",
         )
     return {name: int(number) for name, _, number in pairs}
 
@@ -220,6 +226,12 @@ def score(
     from mycelia.cli.score import hotkey_of, lines, views
 
     ledgers = ledger or sorted((directory / "ledgers").glob("*.sqlite"))
+    if not ledgers:
+        raise AppError(
+            "no_ledger",
+            f"There is no ledger of a validator in {directory / 'ledgers'}.",
+            "Name the network's folder with --dir, or a validator's ledger with --ledger.",
+        )
     found = list(views(hotkey_of(miner, directory), ledgers))
     if not found:
         raise AppError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import keyword
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,9 +81,10 @@ async def _tried(spec: Spec, store: object, config: TrialConfig) -> int:
         kind = "honest too" if entrant.honest else "cheat"
         console.print(f"  {entrant.name} ({kind}): {entrant.about}", markup=False)
     last: Table | None = None
-    async for table in trial.tables():
-        last = table
-        console.print(_picture(table, config.epochs))
+    async with aclosing(trial.tables()) as tables:
+        async for table in tables:
+            last = table
+            console.print(_picture(table, config.epochs))
     if last is None or not last.outranking:
         console.print("No cheat outranks the honest miner.", markup=False)
         return 0

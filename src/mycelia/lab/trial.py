@@ -7,11 +7,14 @@ and the chain's own epoch says who earns what.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+import traceback
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bittensor_core import Keypair
@@ -22,7 +25,7 @@ from mycelia.models import ModelStore
 from mycelia.neuron.book import Sample, Standing, Verdict, record
 from mycelia.neuron.chain import Neuron
 from mycelia.neuron.miner import wire_limits
-from mycelia.neuron.routes import Traffic, batch_size, routes
+from mycelia.neuron.routes import Traffic, batch_size, routes, streams
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Context, Judgement, Meta, Spec
 from mycelia.primitives.errors import AppError
@@ -106,6 +109,7 @@ class Trial:
             context = Context(Deadline.after(limits.deadline_s))
             parts = await self._guarded(base.name, work(challenge.ask, context))
             took_s = time.monotonic() - began_s
+        self._check_form(base, challenge, parts)
         answer = answer_of(self._type, base.miner, parts)
         meta = Meta(took_s * 1e3, took_s * 1e3, "")
         judged = await self._guarded(
@@ -124,6 +128,20 @@ class Trial:
         )
         return float(score)
 
+    def _check_form(self, base: Entrant, challenge: Any, parts: Sequence[Any]) -> None:
+        """Raise AppError unless the challenge asks, and the miner answers, in the subnet's words."""
+        answers = self._type.Piece if streams(base.miner) else self._type.Answer
+        for who, said, kind in (
+            ("challenge", getattr(challenge, "ask", challenge), self._type.Ask),
+            *((base.name, part, answers) for part in parts),
+        ):
+            if kind is not None and not isinstance(said, kind):
+                raise AppError(
+                    "wrong_message",
+                    f"{who} gave {type(said).__name__} {str(said)[:60]!r}, not {kind.__qualname__}.",
+                    f"Make it a {kind.__qualname__}(...).",
+                )
+
     async def _guarded(self, what: str, work: Any) -> Any:
         """The result of an author's coroutine. An edge: it may fail in any way; that is told."""
         try:
@@ -139,11 +157,18 @@ class Trial:
         except Exception as error:
             raise AppError(
                 "subnet_fails",
-                f"{what} failed: {type(error).__name__}: {error}.",
+                f"{what} failed{self._where(error)}: {type(error).__name__}: {error}.",
                 "Correct the file and try again.",
             ) from error
 
-    async def tables(self) -> AsyncIterator[Table]:
+    def _where(self, error: Exception) -> str:
+        """The innermost line of the author's file on the way to an error."""
+        file = inspect.getfile(self._type)
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        return f" in {Path(file).name}, line {lines[-1]}" if lines else ""
+
+    async def tables(self) -> AsyncGenerator[Table, None]:
         """Run the epochs; a table after each."""
         chain = LabChain(self._type.name)
         validator = Keypair.create_from_uri("//lab//validator")

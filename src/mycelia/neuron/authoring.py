@@ -6,6 +6,7 @@ The file is Python and is executed, so only run files that you trust.
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import ModuleType
 from mycelia.neuron.subnet import Miner, Reply, Request, Role, Spec, Subnet, Variant, role_of
 from mycelia.primitives.errors import AppError
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _REMEDY = "`mycelia subnet new NAME` writes one to start from."
 
 
@@ -59,9 +61,10 @@ def _executed(path: Path) -> ModuleType:
             if Path(f.filename).resolve() == path.resolve()
         ]
         line = getattr(error, "lineno", None) or (where[-1] if where else None)
+        said = error.msg if isinstance(error, SyntaxError) else error
         raise SubnetFileError(
             "subnet_file_fails",
-            f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {error}.",
+            f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {said}.",
             "Correct the file and try again.",
         ) from error
     return module
@@ -91,7 +94,14 @@ def _the_subnet(path: Path, module: ModuleType) -> type[Subnet]:
                 f"{path}: {subnet.__name__} has no `class {attribute}({base.__name__})`.",
                 f"Nest it in {subnet.__name__}; its fields are what goes over the wire.",
             )
-    if not isinstance(getattr(subnet, "name", None), str):
+    name = getattr(subnet, "name", None)
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        raise SubnetFileError(
+            "bad_name",
+            f"{path}: {name!r} cannot be a subnet's name.",
+            "It is part of an address: take small letters, digits, _ and -, as in `echo`.",
+        )
+    if not isinstance(name, str):
         raise SubnetFileError(
             "name_missing",
             f"{path}: {subnet.__name__} has no name.",

@@ -55,5 +55,5 @@ def _unusable(folder: Path, name: str, error: Exception) -> WalletError:
     return WalletError(
         "wallet_unusable",
         f"The hotkey of wallet {name!r} in {folder} cannot be read: {error}.",
-        "Check the wallet's name and folder, or make it anew.",
+        "Check --wallet, --hotkey and --wallets; `btcli wallet create` makes a new one.",
     )

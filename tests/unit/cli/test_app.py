@@ -23,8 +23,10 @@ def test_netuids_are_parsed():
 
 @pytest.mark.parametrize("word", ["text", "=1", "text=", "text=one", "text=-1", "echo.py"])
 def test_bad_netuids_are_refused(word):
-    with pytest.raises(AppError):
+    with pytest.raises(AppError) as refused:
         netuids([word])
+    assert refused.value.code == ("bad_subnet" if "=" in word else "no_netuid")
+    assert "=N" in refused.value.remedy or "text=1" in refused.value.remedy
 
 
 def test_help_names_every_command():

@@ -67,3 +67,9 @@ def test_a_miner_that_nobody_sampled_is_said(tmp_path):
     network(tmp_path)
     shown = CliRunner().invoke(app, ["score", "5Other", "--dir", str(tmp_path)])
     assert shown.exception.code == "never_sampled"
+
+
+def test_where_there_is_no_ledger_that_is_said(tmp_path):
+    shown = CliRunner().invoke(app, ["score", "5Other", "--dir", str(tmp_path / "none")])
+    assert shown.exception.code == "no_ledger"
+    assert "--dir" in shown.exception.remedy

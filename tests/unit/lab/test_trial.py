@@ -70,6 +70,10 @@ async def slow(_ask):
     await asyncio.sleep(5.0)
 
 
+async def forgetful(ask):
+    return {"total": ask.a + ask.b}
+
+
 async def refuses(_ask):
     raise LookupError("no model")
 
@@ -77,10 +81,15 @@ async def refuses(_ask):
 @pytest.mark.parametrize(
     ("made", "code", "said"),
     [
-        (lambda: spec(broken("challenge")), "subnet_fails", "challenge failed: KeyError"),
-        (lambda: spec(broken("score")), "subnet_fails", "score failed: KeyError"),
+        (
+            lambda: spec(broken("challenge")),
+            "subnet_fails",
+            "challenge failed in test_trial.py, line ",
+        ),
+        (lambda: spec(broken("score")), "subnet_fails", "KeyError: 'oops'"),
         (lambda: spec(type("Wild", (Sum,), {"score": out_of_range})), "bad_score", "7.0"),
-        (lambda: spec(miner=refuses), "subnet_fails", "honest failed: LookupError: no model"),
+        (lambda: spec(miner=refuses), "subnet_fails", ": LookupError: no model"),
+        (lambda: spec(miner=forgetful), "wrong_message", "honest gave dict"),
         (
             lambda: spec(type("Hasty", (Sum,), {"limits": Limits(deadline_s=0.1)}), slow),
             "too_slow",

@@ -51,6 +51,8 @@ async def test_a_file_gives_the_class_its_miners_and_its_cheats(tmp_path):
         (lambda text: text.replace("@Echo.miner\n", ""), "no_miner", "@Echo.miner"),
         (lambda text: text.replace("(Subnet)", "(Subnet, kind=1)"), "subnet_file_fails", "line 4"),
         (lambda text: text.replace('    name = "echo"\n', ""), "name_missing", 'name = "echo"'),
+        (lambda text: text.replace('"echo"', '"my echo"'), "bad_name", "'my echo'"),
+        (lambda text: text + ")", "subnet_file_fails", "unmatched ')'."),
         (lambda text: text.replace("class Ask(", "class Question("), "message_missing", "Ask"),
         (lambda _: "print", "not_one_subnet", "0 subclasses"),
         (lambda text: text + "\nclass Twice(Echo): ...\n", "not_one_subnet", "2 subclasses"),
