@@ -271,16 +271,14 @@ def test_commit_timelocked_weights_mechanism_does_not_exist(secret):
     assert refused.error == "MechanismDoesNotExist"
 
 
-def commit_to_second(world, number):
-    return world.call(
-        OWNER,
-        "commit_timelocked_mechanism_weights",
-        netuid=1,
-        mecid=1,
-        commit=seal(world, number),
-        reveal_round=number,
-        commit_reveal_version=4,
-    )
+VERSIONED = ("commit_timelocked_mechanism_weights", {"commit_reveal_version": 4})
+PLAIN = ("commit_crv3_mechanism_weights", {})
+
+
+def commit_to_second(world, number, call=VERSIONED):
+    name, more = call
+    sealed_row = {"netuid": 1, "mecid": 1, "commit": seal(world, number), "reveal_round": number}
+    return world.call(OWNER, name, **sealed_row, **more)
 
 
 @pytest.fixture
@@ -291,8 +289,9 @@ def twofold(secret):
     return secret
 
 
-def test_commits_to_a_second_mechanism_are_opened_there(twofold):
-    told = commit_to_second(twofold, 5).events("TimelockedWeightsCommitted")[0]
+@pytest.mark.parametrize("call", [VERSIONED, PLAIN])
+def test_commits_to_a_second_mechanism_are_opened_there(twofold, call):
+    told = commit_to_second(twofold, 5, call).events("TimelockedWeightsCommitted")[0]
     second = storage_index(NETUID, 1)
     assert told.index_ == second
     assert queues(twofold) == {}

@@ -173,7 +173,7 @@ class OwnerActions(Pallet, name="AdminUtils"):
         self.authority.network.max_mechanism_count = max_mechanism_count
 
     def _change_count(self, netuid: NetUid, count: U8) -> None:
-        """Make room for mechanisms that are new; forget all of those that go, the highest numbers first to go."""
+        """Make room for new mechanisms, or forget all of those with the highest numbers."""
         before = self.mechanisms.count(netuid)
         for index in (storage_index(netuid, each) for each in range(count, before)):
             self.results.remove_mechanism(index)
