@@ -4,10 +4,12 @@ import re
 import sys
 
 import pytest
+from bittensor_core import Keypair
 
 from mycelia.lab.trial import Trial, TrialConfig
 from mycelia.models import ModelStore
 from mycelia.neuron.authoring import load_subnet
+from mycelia.neuron.declared import manifest_of
 from mycelia.neuron.routes import batch_size
 
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -54,3 +56,14 @@ def test_weights_are_recomputed_as_shown(blocks, tmp_path):
     space = vars(sys.modules[spec.subnet.__module__]).copy()
     exec(blocks[2], space)
     assert space["weights"][1] > space["weights"][2]
+
+
+async def test_the_model_that_is_declared_is_claimed(blocks, tmp_path):
+    spec = loaded(tmp_path, "modelled", blocks[0] + blocks[3])
+    hotkey = Keypair.create_from_uri("//tutorial").ss58_address
+    manifest = manifest_of(spec.subnet, spec.miners["modelled"], None, hotkey)
+    assert (manifest.model, manifest.licence, manifest.subnet) == ("counter", "MIT", "words")
+    assert spec.subnet(None).knows(manifest)
+    assert manifest_of(spec.subnet, spec.miners["count"], None, hotkey) is None
+    answer = await spec.miners["modelled"].make(None)(spec.subnet.Ask(text="moss moss"))
+    assert answer.counts == [2, 0, 0, 0, 0, 0]
