@@ -1,5 +1,7 @@
 """One epoch at 64 validators by 192 miners: the kernels on random weights and bonds, and the whole block it makes.
 
+The block also under Yuma 3 with liquid alpha. Other sizes of the kernel alone are in `bench_kernel`.
+
 The block is sealed by the solo engine in this process: the epoch, the pay-out to every neuron, the changed values,
 their part in the state root, and the commit in memory.
 """
@@ -29,11 +31,13 @@ EPOCHS = 12
 def run() -> dict[str, Any]:
     """Return medians in milliseconds: the kernel that runs on chain, the one for reading, a block."""
     epoch = random_epoch(seed=1)
-    epoch_block_ms, plain_block_ms = _block_ms()
+    epoch_block_ms, plain_block_ms = _block_ms(liquid=False)
+    liquid_block_ms, _ = _block_ms(liquid=True)
     return {
         "kernel_ms": _median_ms(kernel_fast.run_epoch, epoch),
         "clear_kernel_ms": _median_ms(kernel.run_epoch, epoch),
         "epoch_block_ms": epoch_block_ms,
+        "epoch_block_liquid_ms": liquid_block_ms,
         "plain_block_ms": plain_block_ms,
     }
 
@@ -71,9 +75,13 @@ def _median_ms(run_epoch: Callable[[EpochInput], EpochOutput], epoch: EpochInput
     return statistics.median(times)
 
 
-def _block_ms() -> tuple[float, float]:
+def _block_ms(*, liquid: bool) -> tuple[float, float]:
     """Milliseconds of a block with an epoch, and of one without."""
     network = subnet_network(validators=VALIDATORS, miners=MINERS, tempo_blocks=TEMPO_BLOCKS)
+    if liquid:
+        network.admin("yuma3_enabled", netuid=NETUID, enabled=True)
+        network.admin("liquid_alpha_enabled", netuid=NETUID, enabled=True)
+        network.seal()
     chain = network.chain
     epochs = chain.runtime.pallets.schedule.subnet_epoch_index
     results = chain.runtime.pallets.results
