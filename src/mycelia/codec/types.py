@@ -356,7 +356,14 @@ def type_name_of(annotation: Any) -> str:
     """How the type is spelled in call, event and struct fields: the SDK reads a money argument's unit from it."""
     if _hashable(annotation) and annotation in _TYPE_NAMES:
         return _TYPE_NAMES[annotation]
-    if get_origin(annotation) is Annotated and _COMPACT in get_args(annotation)[1:]:
-        return type_name_of(get_args(annotation)[0])
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_name_of(parts[0])
+    if origin in (typing.Union, types.UnionType):
+        return f"Option<{type_name_of(parts[0])}>"
+    if origin is tuple and parts[1:] == (...,):
+        return f"Vec<{type_name_of(parts[0])}>"
+    if origin is tuple:
+        return f"({', '.join(map(type_name_of, parts))})"
     name = getattr(annotation, "__name__", None) or str(annotation)
     return name.lower() if name[:1] in "UI" and name[1:].isdigit() else name

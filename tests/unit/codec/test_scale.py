@@ -141,3 +141,17 @@ def test_unknown_annotations_are_named() -> None:
 def test_money_is_a_plain_number_whose_fields_name_its_unit() -> None:
     assert [scale(kind).shape().primitive for kind in (Tao, Alpha, NetUid)] == ["u64", "u64", "u16"]
     assert [type_name_of(kind) for kind in (Tao, Alpha)] == ["TaoBalance", "AlphaBalance"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "spelled"),
+    [
+        (Tao, "TaoBalance"),
+        (Tao | None, "Option<TaoBalance>"),
+        (tuple[U16, ...], "Vec<u16>"),
+        (tuple[U16, ...] | None, "Option<Vec<u16>>"),
+        (tuple[AccountId, U16], "(AccountId, u16)"),
+    ],
+)
+def test_field_types_are_spelled_as_on_the_chain(annotation, spelled):
+    assert type_name_of(annotation) == spelled
