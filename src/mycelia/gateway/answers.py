@@ -117,13 +117,13 @@ class Answers:
     ) -> None:
         """Send the events of one answer. The status was withheld until its first piece came."""
         reply = call.reply
-        reply.begin_events()
-        opening = chat.opening()
         with reply.kept_alive():
             async with aclosing(stream.batches()) as batches:
                 async for pieces in batches:
-                    await reply.write(opening + chat.chunks(pieces))
-                    opening = b""
+                    if reply.status:
+                        await reply.write(chat.chunks(pieces))
+                    else:
+                        reply.begin_events(chat.opening() + chat.chunks(pieces))
         if chat.finish is None:
             raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
         receipt_id = await self._record(call, chat, stream.route, stream.receipt)

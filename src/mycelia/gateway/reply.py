@@ -42,9 +42,9 @@ class Reply:
         self.headers |= error.headers()
         self.whole(error.body(), status=error.status)
 
-    def begin_events(self) -> None:
-        """Send the head of an event stream."""
-        self._reply.begin(200, lines(self.headers | _EVENT_HEADERS))
+    def begin_events(self, first: bytes) -> None:
+        """Send the head of an event stream, and its first events."""
+        self._reply.begin(200, lines(self.headers | _EVENT_HEADERS), first)
 
     async def write(self, data: bytes) -> None:
         """Send a part of the body, and wait while the consumer is behind with reading."""

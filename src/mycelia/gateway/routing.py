@@ -53,6 +53,12 @@ class Health:
         """Say whether the miner is to be left alone now."""
         return now_s < self.closed_from_s or self.probing
 
+    def score(self, incentive: float) -> float:
+        """Return how much to ask of a miner, in proportion to others."""
+        first_byte_s = self.first_byte_s or UNKNOWN_FIRST_BYTE_S
+        # Before the first epoch all incentives are zero and all miners equal.
+        return (incentive or 1e-9) / (first_byte_s * (self.inflight + 1))
+
 
 class Router:
     """Orders routes, and learns from how requests to them went."""
@@ -69,7 +75,10 @@ class Router:
 
     def health(self, hotkey: str) -> Health:
         """Return what is known of a miner, for the router's own bookkeeping and for display."""
-        return self._health.setdefault(hotkey, Health())
+        found = self._health.get(hotkey)
+        if found is None:
+            found = self._health[hotkey] = Health()
+        return found
 
     def order(self, routes: Iterable[Route]) -> list[Route]:
         """Return the miners to ask, first choice first; empty if there is none.
@@ -77,15 +86,18 @@ class Router:
         If the breaker of every worthy miner is open, they are asked all the same.
         """
         candidates = list(routes)
-        best = max((route.incentive for route in candidates), default=0.0)
-        worthy = [route for route in candidates if route.incentive >= CUT * best]
+        least = CUT * max((route.incentive for route in candidates), default=0.0)
         now_s = self._clock()
-        closed = [r for r in worthy if not self.health(r.endpoint.hotkey).is_open(now_s)]
-        # Sorting by -ln(u)/score draws without replacement with odds in proportion to the score.
-        draws = [
-            (-math.log(1.0 - self._rng.random()) / self._score(r), r) for r in closed or worthy
-        ]
-        return [route for _, route in sorted(draws, key=lambda draw: draw[0])]
+        closed: list[tuple[float, Route]] = []
+        opened: list[tuple[float, Route]] = []
+        for route in candidates:
+            if route.incentive < least:
+                continue
+            health = self.health(route.endpoint.hotkey)
+            # Sorting by -ln(u)/score draws without replacement with odds in proportion to the score.
+            draw = -math.log(1.0 - self._rng.random()) / health.score(route.incentive)
+            (opened if health.is_open(now_s) else closed).append((draw, route))
+        return [route for _, route in sorted(closed or opened, key=_draw)]
 
     def patience_s(self, route: Route, longest_s: float) -> float:
         """Return how long to wait for this miner's first byte before asking another."""
@@ -147,8 +159,6 @@ class Router:
         kept = set(hotkeys)
         self._health = {k: v for k, v in self._health.items() if k in kept or v.inflight}
 
-    def _score(self, route: Route) -> float:
-        health = self.health(route.endpoint.hotkey)
-        first_byte_s = health.first_byte_s or UNKNOWN_FIRST_BYTE_S
-        # Before the first epoch all incentives are zero and all miners equal.
-        return (route.incentive or 1e-9) / (first_byte_s * (health.inflight + 1))
+
+def _draw(drawn: tuple[float, Route]) -> float:
+    return drawn[0]

@@ -499,12 +499,14 @@ class Reply:
         self._connection.send(head + shown)
         self._connection.finish(self._request)
 
-    def begin(self, status: int, headers: bytes) -> None:
-        """Send the head of an answer in pieces."""
+    def begin(self, status: int, headers: bytes, first: bytes = b"") -> None:
+        """Send the head of an answer in pieces, and in the same write a first piece if there is one."""
         self.status = status
         if self._request.is_chunkable:
             headers += b"transfer-encoding: chunked\r\n"
-        self._connection.send(self._connection.begun(status, headers + self._closing()))
+            first = b"%x\r\n%s\r\n" % (len(first), first) if first else b""
+        head = self._connection.begun(status, headers + self._closing())
+        self._connection.send(head + first)
 
     async def write(self, data: bytes) -> None:
         """Send a piece, and wait while the caller is behind with reading."""
