@@ -99,6 +99,8 @@ class WireServer:
         self._public = dict(public or {})
         self._authority = authority
         window_s = self.limits.max_age_s + self.limits.max_ahead_s
+        self._max_age_ns = int(self.limits.max_age_s * 1e9)
+        self._max_ahead_ns = int(self.limits.max_ahead_s * 1e9)
         # Not `or`: an empty memory is false, and still the one to use.
         self._replays = (
             ReplayStore(window_s, self.limits.replay_entries) if replays is None else replays
@@ -266,10 +268,9 @@ class WireServer:
             self._tickets.check(claim.ticket, claim.sender, text, claim.signature, now_ms)
 
     def _check_freshness(self, claim: btauth.Claim, now_ns: int) -> None:
-        limits = self.limits
         # What was accepted before the memory of it began might be a replay.
-        oldest_ns = max(now_ns - int(limits.max_age_s * 1e9), self._replays.born_ns)
-        btauth.check_freshness(claim, now_ns, oldest_ns, now_ns + int(limits.max_ahead_s * 1e9))
+        oldest_ns = max(now_ns - self._max_age_ns, self._replays.born_ns)
+        btauth.check_freshness(claim, now_ns, oldest_ns, now_ns + self._max_ahead_ns)
 
     def _deadline(self, headers: Mapping[bytes, bytes]) -> Deadline:
         wanted = headers.get(b"x-deadline-ms")
