@@ -15,7 +15,7 @@ from mycelia.models.catalog import SMOLLM2
 from mycelia.models.face import AskRefused, DigestDiffers, Prompt, ServerFailed
 from mycelia.models.llama import Schedule
 from mycelia.models.store import ModelUnavailable
-from mycelia.testing.models import ChatSuite, FileSuite, ModelSuite
+from mycelia.testing.models import ChatSuite, FileSuite, ModelSuite, RowsSuite
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,8 @@ class TestFunction(ModelSuite):
         return function.wrap(backwards)
 
 
-class TestOnnx(FileSuite):
+class TestOnnx(RowsSuite):
+    rows = "cells"
     module = "mycelia.models.adapters.onnx"
     heavy = "onnxruntime"
     asks = ({"cells": CELLS}, {"cells": CELLS[:1]})
@@ -84,7 +85,8 @@ def fitted(tmp_path_factory) -> Path:
     return path
 
 
-class TestScikitLearn(FileSuite):
+class TestScikitLearn(RowsSuite):
+    rows = "rows"
     module = "mycelia.models.adapters.sklearn"
     heavy = "sklearn"
     asks = ({"rows": CELLS}, {"rows": CELLS[:1]})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mycelia.models.cards import digest_of
-from mycelia.testing.models import FileSuite
+from mycelia.testing.models import RowsSuite
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,8 @@ def exported(tmp_path_factory) -> Path:
     return path
 
 
-class TestTorch(FileSuite):
+class TestTorch(RowsSuite):
+    rows = "input"
     module = "mycelia.models.adapters.torch"
     heavy = "torch"
     asks = ({"input": ROWS}, {"input": ROWS[:1]}, {"input": ROWS * 2})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, TypeVar
+
+from mycelia.models.face import ModelClosed
 
 T = TypeVar("T")
 
@@ -24,10 +26,25 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._closed = False
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run `function` on the thread and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        """Run `function` on the thread and return its result.
+
+        A caller that gives up is free at once; the thread is so after the call, or at once if that
+        had not begun. Raises ModelClosed if the worker is closed before the call begins.
+        """
+        if self._closed:
+            raise ModelClosed
+        job = asyncio.get_running_loop().run_in_executor(self._pool, function)
+        try:
+            await asyncio.wait([job])
+        except asyncio.CancelledError:
+            job.cancel()  # if it has not begun, it never will
+            raise
+        if job.cancelled():  # by `close`, not by the caller
+            raise ModelClosed
+        return job.result()
 
     async def iterate(
         self, make: Callable[[], Generator[T, None, None]]
@@ -36,7 +53,10 @@ class Worker:
 
         Leaving the loop early, or cancelling it, stops the generator at its next item. Use
         `contextlib.aclosing` where the loop may be left by a `break` or an exception.
+        Raises ModelClosed if the worker is closed before the generator begins.
         """
+        if self._closed:
+            raise ModelClosed
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[T | _End[T]] = asyncio.Queue()
         left = threading.Event()
@@ -56,7 +76,12 @@ class Worker:
             finally:
                 loop.call_soon_threadsafe(items.put_nowait, _End(cause))
 
+        def dropped(job: Future[None]) -> None:
+            if job.cancelled():
+                loop.call_soon_threadsafe(items.put_nowait, _End(ModelClosed()))
+
         job = self._pool.submit(produce)
+        job.add_done_callback(dropped)
         try:
             while True:
                 item = await items.get()
@@ -70,5 +95,6 @@ class Worker:
             job.cancel()  # if it has not begun, it never will
 
     def close(self) -> None:
-        """Stop the thread after its current call; drop what waits."""
+        """Stop the thread after its current call; who waits for another gets ModelClosed."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -33,6 +34,9 @@ from mycelia.models.face import (
     folded,
 )
 from mycelia.models.store import ModelUnreadable
+
+_CLOSED_S = 20.0
+"""Longest that a call under way may take when its model is closed."""
 
 # Suites are written for models of any asks and answers.
 AnyModel = Model[Any, Any]
@@ -104,6 +108,23 @@ class ModelSuite:
             await task
         assert same(await model.run(self.asks[0]), expected)
 
+    async def test_a_caller_waits_no_longer_than_its_deadline(self, model: AnyModel) -> None:
+        expected = await model.run(self.asks[0])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await model.run(self.asks[1])
+        assert same(await model.run(self.asks[0]), expected)
+
+    async def test_closing_leaves_nobody_waiting(self, model: AnyModel) -> None:
+        asking = [asyncio.ensure_future(model.run(self.asks[0])) for _ in range(4)]
+        await asyncio.sleep(0.01)
+        await model.close()
+        async with asyncio.timeout(_CLOSED_S):
+            found = await asyncio.gather(*asking, return_exceptions=True)
+        answers = [outcome for outcome in found if not isinstance(outcome, ModelClosed)]
+        assert not any(isinstance(answer, BaseException) for answer in answers), answers
+        assert all(same(answer, answers[0]) for answer in answers)
+
     async def test_a_closed_model_says_so(self, model: AnyModel) -> None:
         await model.close()
         with pytest.raises(ModelClosed):
@@ -137,12 +158,42 @@ class FileSuite(ModelSuite):
         claim = replace(card, licence="MIT").claim()
         assert (claim["weights"], claim["licence"]) == (self.digest, "MIT")
 
+    async def test_the_same_file_gives_the_same_answers(self, model: AnyModel) -> None:
+        again = await self.make()
+        for ask in self.asks:
+            assert same(await model.run(ask), await again.run(ask))
+        await again.close()
+
     async def test_a_file_of_something_else_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "model"
         for content in (b"", b"no model", bytes(4096)):
             path.write_bytes(content)
             with pytest.raises(ModelUnreadable):
                 await self.load(path)
+
+
+class RowsSuite(FileSuite):
+    """The laws of a model that answers for each row of an array."""
+
+    rows: str
+    """Name of the input whose rows are asks."""
+
+    async def test_a_row_is_answered_as_alone(self, model: AnyModel) -> None:
+        table = self.asks[0][self.rows]
+        together = await model.run({self.rows: table})
+        for number in range(len(table)):
+            alone = await model.run({self.rows: table[number : number + 1]})
+            for name, values in together.items():
+                # Sums of a batch may be rounded in another order.
+                assert np.allclose(values[number], alone[name][0], rtol=1e-5, atol=1e-6)
+
+    async def test_no_rows_are_refused_or_answered_by_none(self, model: AnyModel) -> None:
+        table = self.asks[0][self.rows]
+        try:
+            answer = await model.run({self.rows: table[:0]})
+        except AskRefused:
+            return
+        assert all(len(values) == 0 for values in answer.values())
 
 
 class ChatSuite(ModelSuite):
@@ -194,6 +245,18 @@ class ChatSuite(ModelSuite):
                 if part.text:
                     break
         assert await model.run(self.asks[0]) == expected
+
+    async def test_a_deadline_ends_the_work_too(self, model: ChatModel) -> None:
+        story = Prompt((("user", "Tell a long story."),), max_tokens=100, temperature=0.0)
+        began_s = time.monotonic()
+        await model.run(story)
+        whole_s = time.monotonic() - began_s
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(whole_s / 20):
+                await model.run(story)
+        began_s = time.monotonic()
+        await model.run(self.asks[0])  # eight tokens: it need not wait for the rest of the story
+        assert time.monotonic() - began_s < 0.8 * whole_s
 
     async def test_a_seed_repeats_an_answer(self, model: ChatModel) -> None:
         warm = Prompt((("user", "Invent a name."),), max_tokens=12, temperature=1.5, seed=7)

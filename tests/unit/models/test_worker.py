@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
+from mycelia.models.face import ModelClosed
 from mycelia.models.worker import Worker
 
 
@@ -105,3 +106,38 @@ async def test_callers_take_turns(worker: Worker) -> None:
 
     await asyncio.gather(consume("a"), consume("b"))
     assert order in (list("aaabbb"), list("bbbaaa"))
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(worker: Worker) -> None:
+    gate, ran = threading.Event(), []
+    first = asyncio.ensure_future(worker.call(gate.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await worker.call(lambda: ran.append(1))
+    gate.set()
+    assert await first
+    await worker.call(lambda: ran.append(2))
+    assert ran == [2]
+
+
+async def test_closing_tells_those_in_the_queue(worker: Worker) -> None:
+    gate = threading.Event()
+
+    async def streamed() -> list[int]:
+        return [item async for item in worker.iterate(lambda: counting(3, []))]
+
+    first = asyncio.ensure_future(worker.call(gate.wait))
+    waiting = [asyncio.ensure_future(worker.call(lambda: 1)), asyncio.ensure_future(streamed())]
+    await asyncio.sleep(0.01)
+    closing = asyncio.ensure_future(asyncio.to_thread(worker.close))
+    async with asyncio.timeout(5):
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in found] == [ModelClosed, ModelClosed]
+    gate.set()
+    assert await first
+    await closing
+    with pytest.raises(ModelClosed):
+        await worker.call(lambda: 1)
+    with pytest.raises(ModelClosed):
+        await streamed()

@@ -119,6 +119,8 @@ async def _request(
     except TimeoutError as cause:
         raise ServerFailed(f"it was silent for {SILENCE_S:g} s") from cause
     except (aiohttp.ClientError, ValueError, OSError) as cause:
+        if session.closed:  # by its owner, while it was waiting
+            raise ModelClosed from cause
         raise ServerFailed(str(cause) or type(cause).__name__) from cause
 
 
