@@ -73,6 +73,11 @@ class Newcomer:
         return float(self.asks("wallet", "balance", "-w", wallet)["free_tao"])
 
 
+def neuron_of(rows: Any, uid: int) -> Any:
+    """The neuron with a uid."""
+    return next(row for row in rows if row["uid"] == uid)
+
+
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     if not BTCLI.exists():
@@ -167,6 +172,50 @@ def test_a_neuron_registers_through_the_shield(newcomer: Newcomer) -> None:
     assert newcomer.asks("subnets", "show", netuid)["neurons"] == 2
 
 
+def test_a_neuron_says_where_it_answers(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    newcomer.does(
+        *("axon", "set", "--netuid", netuid, "-w", "new", "-H", "hot"),
+        *("--ip", "127.0.0.1", "--port", "8091"),
+    )
+    rows = newcomer.asks("query", "neurons", "--netuid", netuid)
+    assert "8091" in json.dumps(neuron_of(rows, 1))
+    newcomer.does("axon", "reset", "--netuid", netuid, "-w", "new", "-H", "hot")
+    rows = newcomer.asks("query", "neurons", "--netuid", netuid)
+    assert "8091" not in json.dumps(neuron_of(rows, 1))
+
+
+def test_stake_is_taken_back(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    before = newcomer.free("alice")
+    newcomer.does(
+        *("stake", "remove", "--netuid", netuid, "-w", "alice", "-H", "hot"),
+        *("--amount", "2", "--no-mev-shield"),
+    )
+    assert newcomer.free("alice") > before + 1
+
+
+def test_a_subnet_is_named_and_its_token_gets_a_symbol(newcomer: Newcomer) -> None:
+    netuid = str(newcomer.netuid)
+    newcomer.does(
+        *("tx", "set-subnet-identity", "--netuid", netuid, "-w", "alice"),
+        *("--subnet-name", "mycelium", "--description", "grows"),
+    )
+    assert "mycelium" in json.dumps(newcomer.asks("query", "subnet-identity", "--netuid", netuid))
+    newcomer.does("tx", "update-symbol", "--netuid", netuid, "-w", "alice", "--symbol", "ω")
+    assert newcomer.asks("query", "token-symbols")[netuid] == "ω"
+
+
+def test_a_delegate_joins_the_root_and_takes_less(newcomer: Newcomer) -> None:
+    newcomer.does("tx", "root-register", "-w", "alice", "-H", "hot")
+    hotkey = newcomer.addresses["alice_hot"]
+    assert newcomer.asks("query", "uid", "--netuid", "0", "--hotkey", hotkey) == 0
+    newcomer.does(
+        *("tx", "set-take", "-w", "alice", "-H", "hot", "--hotkey", hotkey, "--take", "0.1")
+    )
+    assert "0.1" in json.dumps(newcomer.asks("query", "delegate-take", "--hotkey", hotkey))
+
+
 def test_mistakes_are_told_in_words(newcomer: Newcomer) -> None:
     refused = newcomer.types(
         "tx", "start-call", "--netuid", "999", "-w", "alice", "--yes", "--json"
@@ -184,3 +233,10 @@ def test_an_identity_is_set_and_read(newcomer: Newcomer) -> None:
     newcomer.does("wallet", "set-identity", "-w", "alice", "--name", "Alice of the forest")
     found = newcomer.asks("wallet", "get-identity", "-w", "alice")
     assert "Alice of the forest" in json.dumps(found)
+
+
+def test_the_newcomer_sends_everything_back(newcomer: Newcomer) -> None:
+    before, sent = newcomer.free("alice"), newcomer.free("new")
+    newcomer.does("tx", "transfer-all", "-w", "new", "--dest", ALICE, "--no-keep-alive")
+    assert newcomer.free("new") == 0
+    assert newcomer.free("alice") - before == pytest.approx(sent, abs=0.01)
