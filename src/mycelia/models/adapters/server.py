@@ -67,6 +67,7 @@ class _Server:
         self._session = session
         self._url = url
         self._card = card
+        self._open: set[aiohttp.ClientResponse] = set()
 
     def describe(self) -> Card:
         return self._card
@@ -90,17 +91,23 @@ class _Server:
             _request(self._session, "POST", f"{self._url}/chat/completions", body) as reply,
             aclosing(_events(reply.content)) as events,
         ):
-            async for event in events:
-                for choice in _items(event, "choices"):
-                    part = _part(choice)
-                    if part.text or part.finish:
-                        yield part
-                    if part.finish:
-                        return
+            self._open.add(reply)
+            try:
+                async for event in events:
+                    for choice in _items(event, "choices"):
+                        part = _part(choice)
+                        if part.text or part.finish:
+                            yield part
+                        if part.finish:
+                            return
+            finally:
+                self._open.discard(reply)
         raise ServerFailed("the answer broke off")
 
     async def close(self) -> None:
         await self._session.close()
+        for reply in self._open:
+            reply.close()  # the session leaves who reads a reply waiting for the rest
 
 
 @asynccontextmanager
