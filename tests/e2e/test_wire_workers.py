@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import bittensor_core
 import pytest
+import uvloop
 
 from mycelia.wire import AllowSet, Endpoint, Inbound, WireClient, WireError, WireServer, btauth
 from mycelia.wire.workers import Worker, Workers
@@ -35,7 +36,7 @@ def serve(worker: Worker) -> None:
         await stop.wait()
         await server.stop()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 @pytest.fixture
