@@ -16,7 +16,7 @@ from mycelia.cli.up.plan import VALIDATORS
 from mycelia.models import CATALOG
 from mycelia.neuron.book import current, replayed, weigh
 from mycelia.neuron.ledger import Ledger
-from tests.e2e.up import PYTHON, Up
+from tests.e2e.up import PYTHON, Up, promised_s
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -32,7 +32,8 @@ def network(tmp_path_factory):
     status, output = up.run("--seed", "e2e", "--until-epochs", "3", *QUICK)
     assert status == 0, up.story()
     up.output = output
-    return up
+    yield up
+    up.end()
 
 
 def test_it_says_what_happened_and_how_to_ask(network):
@@ -101,9 +102,13 @@ def test_replay_gives_the_same_roots(network):
     assert "give the recorded roots" in shown.stdout
 
 
-def shown(url):
-    with urllib.request.urlopen(url, timeout=10) as reply:
-        return json.load(reply)
+def read(url):
+    """A page, or nothing where nobody serves yet."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return reply.read().decode()
+    except OSError:
+        return ""
 
 
 def test_it_resumes_survives_kills_and_stops_in_time(network):
@@ -119,16 +124,15 @@ def test_it_resumes_survives_kills_and_stops_in_time(network):
 
     network.until(lambda: happened("first_paid_epoch"))
     assert not happened("subnet_created")
-    assert happened("first_paid_epoch")[0]["after_s"] < 40
+    assert happened("first_paid_epoch")[0]["after_s"] < promised_s()
 
     # Everything that runs shows its measures where `up` says.
     (found,) = re.findall(r"http://127.0.0.1:\d+/targets", network.printed())
-    network.until(lambda: len(shown(found)) == 2 + len(VALIDATORS) + len(MINERS))
-    for target in shown(found):
+    network.until(lambda: len(json.loads(read(found) or "[]")) == 2 + len(VALIDATORS) + len(MINERS))
+    for target in json.loads(read(found)):
         page = f"http://{target['targets'][0]}/metrics"
-        with urllib.request.urlopen(page, timeout=10) as reply:
-            assert b"\n# TYPE mycelia_" in b"\n" + reply.read(), page
-    assert shown(found.replace("targets", "health"))["well"] is True
+        network.until(lambda page=page: "# TYPE mycelia_" in read(page))
+    network.until(lambda: '"well": true' in read(found.replace("targets", "health")))
 
     victims = {name: network.pid(name) for name in ("node", "validator-1", "vision-honest-a")}
     for pid in victims.values():
@@ -143,7 +147,7 @@ def test_it_resumes_survives_kills_and_stops_in_time(network):
 
 
 def test_fresh_starts_anew_and_another_seed_needs_it(network):
-    status, output = network.run("--seed", "other", *QUICK, limit_s=30)
+    status, output = network.run("--seed", "other", *QUICK, limit_s=100)
     assert status == 1
     assert "error[seed_differs]" in output
     assert "--fresh" in output
@@ -154,7 +158,7 @@ def test_ledger_of_a_newer_program_stops_the_network_with_its_reason(network):
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     try:
-        status, output = network.run(*QUICK, limit_s=60)
+        status, output = network.run(*QUICK, limit_s=150)
     finally:
         with sqlite3.connect(path) as database:
             database.execute("PRAGMA user_version = 3")
@@ -170,7 +174,7 @@ def test_corrupt_chain_stops_the_network_with_the_nodes_reason(network, tmp_path
     kept = path.read_bytes()
     path.write_bytes(b"garbage" * 10_000)
     try:
-        status, output = network.run(*QUICK, limit_s=60)
+        status, output = network.run(*QUICK, limit_s=150)
     finally:
         path.write_bytes(kept)
     assert status == 1
@@ -185,7 +189,7 @@ def test_corrupt_model_is_said_before_anything_starts(tmp_path, monkeypatch):
     models.mkdir()
     (models / CATALOG["digits"].file).write_bytes(b"garbage")
     up = Up(tmp_path / "net", tmp_path / "home", models=models)
-    status, output = up.run(*QUICK, limit_s=60)
+    status, output = up.run(*QUICK, limit_s=150)
     assert status == 1
     assert "error[model_corrupt]" in output
     assert not up.happened("process_started")
@@ -199,7 +203,7 @@ def test_port_in_use_is_said_before_anything_starts(tmp_path, attribute, flag):
     with socket.socket() as held:
         held.bind(("127.0.0.1", getattr(up, attribute)))
         held.listen()
-        status, output = up.run(*QUICK, limit_s=30)
+        status, output = up.run(*QUICK, limit_s=100)
     assert status == 1
     assert "error[port_in_use]" in output
     assert flag in output

@@ -51,9 +51,11 @@ RAO = 10**9
 def network(tmp_path):
     up = Up(tmp_path / "net", tmp_path / "home")
     up.start("--seed", "chaos", *QUICK)
-    up.until(lambda: up.happened("first_paid_epoch"), 150)
-    yield up
-    status, _ = up.interrupt()
+    try:
+        up.until(lambda: up.happened("first_paid_epoch"), 300)
+        yield up
+    finally:
+        status, _ = up.interrupt()
     assert status == 0
     assert up.left_running() == []
 
@@ -206,7 +208,7 @@ def weights_since(up, began_ms):
     }
 
 
-def recovered(up, limit_s=120.0):
+def recovered(up, limit_s=240.0):
     """Wait until every validator sets weights anew and epochs go on; seconds it took."""
     began_ms = time.time_ns() // 1_000_000
     up.until(lambda: weights_since(up, began_ms) == set(VALIDATORS), limit_s)
@@ -350,7 +352,7 @@ def test_a_full_disk_stops_nothing_for_good(small_disk, tmp_path):
     up = Up(small_disk / "net", tmp_path / "home")
     up.start("--seed", "disk", *QUICK)
     try:
-        up.until(lambda: up.happened("first_paid_epoch"), 150)
+        up.until(lambda: up.happened("first_paid_epoch"), 300)
         filler = small_disk / "filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:

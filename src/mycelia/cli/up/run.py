@@ -156,8 +156,7 @@ class _Network:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await monitor.stop()
-            await self.chain.close()
-            await self.supervisor.stop()
+            await asyncio.gather(self.chain.close(), self.supervisor.stop())
             self.log.emit("stopped")
 
     def _metrics(self) -> Iterable[Metric]:

@@ -16,6 +16,7 @@ from mycelia.cli.up.plan import Options, Plan
 from mycelia.cli.up.room import Outlet
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 
+_NOTHING_YET = "Validators look at what miners claim; what holds is offered at the gateway."
 _COLOURS = {"honest": "green", "cheat": "red", "validator": "cyan", "owner": "dim"}
 
 
@@ -29,7 +30,8 @@ def picture(snapshot: Snapshot, plan: Plan) -> RenderableType:
     if snapshot.restarts:
         head.append(f"   restarts {snapshot.restarts}", "yellow")
     # On top, since a low terminal cuts the picture off at the bottom.
-    parts: list[RenderableType] = [head, Text(curl_lines(plan), "dim")]
+    ask = curl_lines(plan) if snapshot.is_offered else _NOTHING_YET
+    parts: list[RenderableType] = [head, Text(ask, "dim")]
     for subnet in snapshot.subnets:
         parts += [Text(""), *_heading(subnet), _table(subnet)]
     return Group(*parts)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mycelia.cli.up.plan import VALIDATORS, Plan, SubnetPlan
+from mycelia.cli.up.plan import GATEWAY, VALIDATORS, Plan, SubnetPlan
 from mycelia.cli.up.supervisor import Supervisor
 from mycelia.neuron.chain import Chain, Metagraph, Neuron
 from mycelia.neuron.events import read_status
@@ -56,6 +56,8 @@ class Snapshot:
     issuance_rao: int
     subnets: tuple[SubnetState, ...]
     restarts: int = 0
+    is_offered: bool = True
+    """The gateway has attested miners of every subnet to offer."""
 
     @property
     def paid_epochs(self) -> int:
@@ -114,6 +116,7 @@ class Watch:
             issuance_rao=int(issued or 0),
             subnets=states,
             restarts=sum(child.restarts for child in self.supervisor.children.values()),
+            is_offered=(read_status(self.plan.folder.status(GATEWAY)) or {}).get("waiting") == [],
         )
 
     def _subnet(
