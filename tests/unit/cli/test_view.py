@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 from dataclasses import replace
@@ -84,6 +85,14 @@ def test_nothing_but_a_note_is_cut_on_a_terminal_of_usual_width(tmp_path, width)
         "0.6912",
     ):
         assert whole in "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def test_the_request_is_shown_once_it_can_be_answered(tmp_path):
+    for is_offered in (True, False):
+        snapshot = replace(SNAPSHOT, is_offered=is_offered)
+        console = Console(width=100, record=True, file=io.StringIO())
+        console.print(view.picture(snapshot, plan(tmp_path, "some-model")))
+        assert ("curl" in console.export_text()) == is_offered
 
 
 @pytest.mark.parametrize("show", [view.curl_line, view.curl_lines])
