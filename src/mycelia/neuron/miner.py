@@ -104,6 +104,7 @@ class MinerProcess:
         self.port = 0
         self._monitor = Monitor(log.process if log else "miner", self._metrics, self._health)
         self._chain_state = "not seen yet"
+        self._registered: bool | None = None
 
     async def run(self, stop: Stop) -> None:
         """Serve until `stop`. Raises AppError when the port is taken."""
@@ -131,6 +132,7 @@ class MinerProcess:
                 graph = await self._chain.metagraph(self._config.netuid)
                 self.authority.replace(self._allowed(graph))
                 me = graph.neuron(self._hotkey)
+                self._note_standing(registered=me is not None)
                 await self._announce(me)
                 if self._claim is not None and me is not None:
                     # One after the other: both are signed by the hotkey, in its order of nonces.
@@ -143,6 +145,15 @@ class MinerProcess:
                 trouble = self._chain_state = error.code
             # Not in step with the other miners of a machine.
             await asyncio.sleep(REFRESH_S * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+
+    def _note_standing(self, *, registered: bool) -> None:
+        """Say once that nobody will ask this miner, and once that they will again."""
+        if registered != self._registered:
+            remedy = "" if registered else "Register the hotkey: `btcli subnets register`."
+            event = "registered" if registered else "not_registered"
+            netuid, hotkey = self._config.netuid, self._hotkey
+            self._log.emit(event, netuid=netuid, hotkey=hotkey, remedy=remedy)
+        self._registered = registered
 
     def _allowed(self, graph: Metagraph) -> Iterable[str]:
         return graph.permitted() | self._config.gateways

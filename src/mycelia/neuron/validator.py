@@ -50,6 +50,12 @@ _REST = 1.0
 """Pause after a round, in its durations: a slow machine samples less, and never all the time."""
 
 
+_STANDING_REMEDY = {
+    "permit": "",
+    "no_permit": "Stake on the hotkey; permits are given at each epoch to those with most.",
+    "not_registered": "Register the hotkey: `btcli subnets register`.",
+}
+
 _CHANCE = random.SystemRandom()
 
 
@@ -80,6 +86,8 @@ class Seat:
     graph: Metagraph | None = None
     book: dict[int, Standing] = field(default_factory=dict)
     round: int = 0
+    standing: str = ""
+    """What the chain says of this validator: `permit`, `no_permit` or `not_registered`."""
     permit_since_s: float | None = None
     """Monotonic; None without a permit."""
     weights_height: int = -1
@@ -166,18 +174,25 @@ class Validator:
                 before, seat.graph = seat.graph, await self._chain.metagraph(seat.netuid)
                 if before is not None and before.last_step < seat.graph.last_step:
                     await self._seal(seat, before.last_step)
-                me = seat.graph.neuron(self._hotkey)
-                if me is not None:
-                    seat.subnet.uid = me.uid
-                if me is None or not me.permit:
-                    seat.permit_since_s = None
-                elif seat.permit_since_s is None:
-                    seat.permit_since_s = time.monotonic()
-                    self._log.emit("permit", subnet=seat.subnet.name, uid=me.uid)
+                self._stand(seat, seat.graph.neuron(self._hotkey))
                 self._settled(seat)
             except (ChainAway, CallFailed) as error:
                 self._troubled(seat, error)
             await asyncio.sleep(_FOLLOW_S)
+
+    def _stand(self, seat: Seat, me: Neuron | None) -> None:
+        """Note whether the chain lets this validator judge the subnet; say it when that changes."""
+        if me is not None:
+            seat.subnet.uid = me.uid
+        standing = "not_registered" if me is None else "permit" if me.permit else "no_permit"
+        if standing == seat.standing:
+            return
+        seat.standing = standing
+        seat.permit_since_s = time.monotonic() if standing == "permit" else None
+        about = {"uid": me.uid} if me is not None else {}
+        self._log.emit(
+            standing, subnet=seat.subnet.name, **about, remedy=_STANDING_REMEDY[standing]
+        )
 
     async def _sample(self, seat: Seat) -> None:
         """Round after round, as long as miners would answer."""

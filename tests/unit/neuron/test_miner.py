@@ -5,7 +5,10 @@ import json
 import aiohttp
 import pytest
 
+from mycelia.neuron.chain import CallFailed, ChainAway
+from mycelia.neuron.claims import Attester, Claim, ClaimDesk
 from mycelia.neuron.events import EventLog, StatusFile, read_status
+from mycelia.neuron.manifest import PATH, ClaimDocument, Manifest
 from mycelia.neuron.miner import MinerConfig, MinerProcess
 from mycelia.neuron.subnet import Delta
 from mycelia.primitives.errors import AppError
@@ -158,6 +161,102 @@ async def test_address_already_on_the_chain_is_not_published_again(monkeypatch):
         memory.served.clear()
         await asyncio.sleep(0.3)
         assert memory.served == []
+
+
+async def test_a_miner_that_is_not_registered_is_told_so_once(monkeypatch, tmp_path):
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.02)
+    memory, log = chain(), EventLog(tmp_path / "m.jsonl", "m")
+    memory.graph = metagraph(neuron(1, VALIDATOR.ss58_address, permit=True))
+    async with running(memory, log=log):
+        await asyncio.sleep(0.2)
+        memory.graph = chain().graph
+        await eventually(lambda: memory.served)
+    log.close()
+    events = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
+    told = [e for e in events if e["event"] in {"registered", "not_registered"}]
+    assert [event["event"] for event in told] == ["not_registered", "registered"]
+    assert "btcli subnets register" in told[0]["remedy"]
+
+
+class Committed:
+    """Where a digest is committed. `refusals` fail in turn."""
+
+    def __init__(self, digest=None, refusals=()):
+        self.digest, self.refusals, self.looks, self.commits = digest, list(refusals), 0, 0
+
+    async def committed(self):
+        self.looks += 1
+        return self.digest
+
+    async def commit(self, manifest):
+        self.commits += 1
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.digest = manifest.digest()
+
+
+@pytest.fixture
+def desk():
+    fields = {
+        "miner": MINER.ss58_address,
+        "subnet": "sum",
+        "version": 1,
+        "model": "adder",
+        "weights": "ab" * 32,
+        "runtime": "numpy==2.4.6",
+        "runtime_digest": "cd" * 32,
+        "quantisation": "float32",
+        "schedule": "one-thread",
+        "context": 0,
+        "licence": "MIT",
+    }
+    return ClaimDesk(MINER, Manifest(**fields))
+
+
+async def test_a_claim_is_committed_once_shown_and_named_in_receipts(monkeypatch, desk):
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.02)
+    committed = Committed()
+    async with (
+        running(chain(), claim=Claim(desk, committed)) as (_, endpoint),
+        WireClient(VALIDATOR) as client,
+    ):
+        await eventually(lambda: committed.digest == desk.digest)
+        outcome = await client.call(endpoint, Sum.path(), b'{"a": 2, "b": 3}', 2.0)
+        document = ClaimDocument.parse(await client.document(endpoint, PATH, 2.0))
+        # Longer than what this subnet takes of its own.
+        await Attester(VALIDATOR, 1, client, lambda _: True).attest(endpoint, desk.manifest)
+        await asyncio.sleep(0.2)
+        assert committed.commits == committed.looks == 1
+    assert outcome.receipt.claim == document.claim.manifest.digest() == desk.digest
+    assert len(desk.live()) == 1
+
+
+async def test_a_claim_that_the_chain_has_is_not_committed_again(monkeypatch, desk):
+    monkeypatch.setattr("mycelia.neuron.claims._CHECK_S", 0.0)
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.02)
+    committed = Committed(desk.digest)
+    async with running(chain(), claim=Claim(desk, committed)):
+        await eventually(lambda: committed.looks >= 3)
+        assert committed.commits == 0
+        committed.digest = None  # lost, or replaced by another program
+        await eventually(lambda: committed.commits == 1)
+
+
+async def test_a_refused_commitment_is_tried_again_after_pauses(monkeypatch, desk, tmp_path):
+    monkeypatch.setattr("mycelia.neuron.claims._RETRY_S", 0.05)
+    monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.01)
+    refused = CallFailed("rate_limited", "too soon", "")
+    committed = Committed(refusals=[refused, ChainAway("chain_away", "away", ""), refused])
+    claim, log = Claim(desk, committed), EventLog(tmp_path / "m.jsonl", "m")
+    claim._pause_s = 0.05
+    began_s = asyncio.get_running_loop().time()
+    async with running(chain(), claim=claim, log=log) as (_, endpoint):
+        await eventually(lambda: committed.digest)
+        assert asyncio.get_running_loop().time() - began_s > 0.05 + 0.1 + 0.2
+        assert await ask(endpoint, VALIDATOR)
+    log.close()
+    events = [json.loads(line)["event"] for line in (tmp_path / "m.jsonl").read_text().splitlines()]
+    assert (events.count("claim_waits"), events.count("claimed")) == (3, 1)
 
 
 async def test_slow_miner_is_cancelled_at_the_deadline():

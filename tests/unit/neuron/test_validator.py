@@ -288,6 +288,21 @@ def quick(monkeypatch):
     monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
 
 
+async def test_what_keeps_a_validator_from_judging_is_told_once(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(*found))
+        async with validating(memory, tmp_path) as (seat, _):
+            for number, standing in enumerate(("not_registered", "no_permit", "permit")):
+                memory.graph = metagraph(*[me(permit=standing == "permit")][:number], *found)
+                await eventually(lambda wanted=standing: seat.standing == wanted)
+                await asyncio.sleep(0.15)
+            await eventually(lambda: seat.round)
+    names = {"not_registered", "no_permit", "permit"}
+    told = [event for event in events(tmp_path) if event["event"] in names]
+    assert [event["event"] for event in told] == ["not_registered", "no_permit", "permit"]
+    assert [bool(event["remedy"]) for event in told] == [True, True, False]
+
+
 async def test_weights_follow_quality_and_can_be_replayed(tmp_path):
     async with miners(honest, sloppy, cheat) as found:
         memory = MemoryChain(metagraph(me(), *found))
