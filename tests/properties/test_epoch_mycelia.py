@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -162,6 +163,73 @@ def test_dust_changes_no_yield_by_more_than_a_hundredth(
     earned = dividends(before, validators) / world.shares
     then = dividends(after, validators + count)[:validators] / after_world.shares[:validators]
     assert np.allclose(then, earned, rtol=0.01, atol=1e-4)
+
+
+def drawn(rng: np.random.Generator, penalty_u16: int) -> World:
+    """A subnet as `worlds` draws them, without Hypothesis, so that a figure can be told of many."""
+    validators, miners = int(rng.integers(3, 10)), int(rng.integers(2, 13))
+    shape = (EPOCHS, validators, miners)
+    quality = rng.random((EPOCHS, 1, miners)) * 60_000
+    noise = 1 + rng.choice([0, 0.1, 0.4]) * rng.standard_normal(shape)
+    weights = np.clip(quality * noise, 0, 65_535).astype(np.int64)
+    weights[rng.random(shape) < rng.choice([0, 0.1, 0.3])] = 0
+    parameters = LIQUID if rng.random() < 0.5 else EpochParameters()
+    return World(
+        stakes=[int(stake) for stake in rng.integers(10**11, 10**13, validators)],
+        weights=weights,
+        parameters=replace(parameters, bonds_penalty_u16=penalty_u16),
+    )
+
+
+def loud_dust(rng: np.random.Generator, miners: int) -> Weights:
+    """What dust says, epoch by epoch: noise, all for one miner, or each for a miner of its own."""
+    count = int(rng.choice([1, 5, 20, 50]))
+    rows = np.zeros((EPOCHS, count, miners), np.int64)
+    match rng.integers(3):
+        case 0:
+            rows = rng.integers(0, 65_536, rows.shape)
+            rows[rng.random(rows.shape) < rng.random()] = 0
+        case 1:
+            rows[:, :, int(rng.integers(miners))] = 65_535
+        case _:
+            rows[:, np.arange(count), np.arange(count) % miners] = 65_535
+    return rows
+
+
+def change_by_dust(rng: np.random.Generator, penalty_u16: int) -> tuple[bool, float]:
+    """Whether a hundredth of dust tipped a consensus, and the largest change of dividends per stake."""
+    world = drawn(rng, penalty_u16)
+    validators, miners = world.weights.shape[1:]
+    rows = loud_dust(rng, miners)
+    count = rows.shape[1]
+    dusty = dusted(world, [sum(world.stakes) // 100 // count] * count, rows)
+    before, after = world.played(), dusty.played()
+    earned = dividends(before, validators) / world.shares
+    then = dividends(after, validators + count)[:validators] / dusty.shares[:validators]
+    counted = earned > 0.01
+    changes = np.abs(then[counted] / earned[counted] - 1)
+    return not same_consensus(before, after, miners), float(changes.max(initial=0.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("penalty_u16", "most"),
+    [(65_535, 0.0101), (20_000, 0.06), (0, 0.1)],
+    ids=["full", "0.3", "none"],
+)
+def test_how_much_dust_changes_at_each_penalty(penalty_u16: int, most: float) -> None:
+    """The law holds under the full penalty while dust tips nothing; how far it fails without, is told.
+
+    The figures of docs/adr/bonds-earn-by-stake-in-each-column.md are those of a longer search.
+    """
+    rng = np.random.default_rng(5)
+    found = [change_by_dust(rng, penalty_u16) for _ in range(300)]
+    kept = [change for tipped, change in found if not tipped]
+    assert max(kept) <= most
+    assert (max(kept) > 0.0101) == (penalty_u16 < 65_535)
+    tipped_changes = [change for tipped, change in found if tipped]
+    assert 0.1 < len(tipped_changes) / len(found) < 0.4
+    assert max(tipped_changes) > 0.05
 
 
 @settings(max_examples=60, deadline=None)
