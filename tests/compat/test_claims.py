@@ -13,8 +13,9 @@ from bittensor import calls
 
 from mycelia.cli.up.ports import is_free
 from mycelia.neuron.chain import CallFailed, Chain, ChainAway, sdk_environment
-from mycelia.neuron.claims import publish, published
+from mycelia.neuron.claims import commit, publish, publish_root, published, published_by
 from mycelia.neuron.manifest import Manifest
+from mycelia.neuron.receipts import SealedRoot
 from mycelia.neuron.wallets import make_wallet
 
 pytestmark = pytest.mark.slow
@@ -93,5 +94,15 @@ async def test_a_digest_goes_to_the_chain_and_comes_back(network):
         await publish(chain, netuid, manifest(hotkey, price_rao=5))
         assert await published(chain, netuid) == {hotkey: manifest(hotkey, price_rao=5).digest()}
         assert manifest(hotkey).digest() != manifest(hotkey, price_rao=5).digest()
+        assert await published_by(chain, netuid, hotkey) == manifest(hotkey, price_rao=5).digest()
+        # Who mines keeps its manifest there; who does not puts the root of its receipts.
+        root = SealedRoot("text", 7, 2, b"r" * 32, hotkey, "sr25519", b"")
+        await publish_root(chain, netuid, hotkey, root)
+        assert hotkey in await published(chain, netuid)
+        await commit(chain, netuid, "something else")
+        await publish_root(chain, netuid, hotkey, root)
+        assert await published(chain, netuid) == {}
+        (row,) = await chain.ask(lambda client: client.read("commitments", netuid=netuid))
+        assert row["commitment"] == f"mycelia-receipts/1 7 2 {root.root.hex()}"
     finally:
         await chain.close()

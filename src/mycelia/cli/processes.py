@@ -157,7 +157,7 @@ def run_validator(
 ) -> None:
     """Validate the given subnets, netuid by name or file."""
     from mycelia.neuron.chain import Chain
-    from mycelia.neuron.claims import Attester, published
+    from mycelia.neuron.claims import Attester, publish_root, published
     from mycelia.neuron.ledger import Ledger
     from mycelia.neuron.receipts import ReceiptBook
     from mycelia.neuron.validator import Seat, Validator, ValidatorConfig
@@ -183,7 +183,8 @@ def run_validator(
                     partial(book.set_claim, subnet.name),
                     log,
                 )
-                return Seat(netuid, subnet, receipts, voucher)
+                root_of = partial(publish_root, chain, netuid, wallet.hotkey.ss58_address)
+                return Seat(netuid, subnet, receipts, voucher, root_of)
 
             seats = [seat(netuid, subnet) for netuid, subnet in judges.items()]
             validator = Validator(

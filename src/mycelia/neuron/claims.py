@@ -28,6 +28,7 @@ from mycelia.neuron.manifest import (
     commitment,
     committed_digest,
 )
+from mycelia.neuron.receipts import SealedRoot
 from mycelia.wire.client import Outcome
 from mycelia.wire.contract import Endpoint, Handler, Inbound, Signer
 from mycelia.wire.errors import Rejection
@@ -222,7 +223,21 @@ def checked_claim(
 
 async def publish(chain: Chain, netuid: int, manifest: Manifest) -> None:
     """Commit a manifest's digest with the wallet's hotkey. Raises ChainAway or CallFailed."""
-    words = commitment(manifest.digest()).encode()
+    await commit(chain, netuid, commitment(manifest.digest()))
+
+
+async def publish_root(chain: Chain, netuid: int, hotkey: str, root: SealedRoot) -> None:
+    """Commit the root of an epoch's receipts. Raises ChainAway or CallFailed.
+
+    A hotkey has one commitment per subnet: one that also mines there keeps its manifest's.
+    """
+    if await published_by(chain, netuid, hotkey) is None:
+        await commit(chain, netuid, root.commitment())
+
+
+async def commit(chain: Chain, netuid: int, text: str) -> None:
+    """Commit a few words with the wallet's hotkey. Raises ChainAway or CallFailed."""
+    words = text.encode()
     info = {"fields": [{f"Raw{len(words)}": "0x" + words.hex()}]}
     call = calls.Commitments.set_commitment(netuid, info)
     await chain.submit_call(call, chain.wallet, signer="hotkey")

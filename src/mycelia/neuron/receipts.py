@@ -104,6 +104,10 @@ class SealedRoot:
             f"{_ROOT}\n{self.subnet}\n{self.epoch}\n{self.count}\n{self.root.hex()}\n{self.caller}"
         ).encode()
 
+    def commitment(self) -> str:
+        """Return the words by which it stands on the chain, beside its caller's weights."""
+        return f"{_ROOT} {self.epoch} {self.count} {self.root.hex()}"
+
     def verify(self) -> None:
         """Raise `ReceiptError` unless the caller signed this root."""
         if not is_signed_by(self.text(), self.signature, self.caller, self.scheme):

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
 from mycelia.neuron.ledger import Ledger, SetWeights
 from mycelia.neuron.miner import REFRESH_S, Stop
-from mycelia.neuron.receipts import ReceiptBook
+from mycelia.neuron.receipts import ReceiptBook, SealedRoot
 from mycelia.neuron.sampler import Round, Sampler
 from mycelia.neuron.subnet import Subnet
 from mycelia.neuron.voices import Caller
@@ -83,6 +83,10 @@ class Seat:
     """Where receipts of this subnet's samples are kept; seats may share one."""
     voucher: Voucher | None = None
     """Attests miners' claims; None attests none."""
+    publish: Callable[[SealedRoot], Awaitable[None]] | None = None
+    """Puts the root of an epoch's receipts on the chain. Raises as the chain does."""
+    sealed: SealedRoot | None = None
+    """The newest root that is not on the chain yet."""
     graph: Metagraph | None = None
     book: dict[int, Standing] = field(default_factory=dict)
     round: int = 0
@@ -169,15 +173,18 @@ class Validator:
 
     async def _follow(self, seat: Seat) -> None:
         """Keep the seat's view of the chain fresh."""
+        failed = ""
         while True:
             try:
                 before, seat.graph = seat.graph, await self._chain.metagraph(seat.netuid)
                 if before is not None and before.last_step < seat.graph.last_step:
                     await self._seal(seat, before.last_step)
                 self._stand(seat, seat.graph.neuron(self._hotkey))
-                self._settled(seat)
+                self._settled(seat, failed)
+                failed = ""
             except (ChainAway, CallFailed) as error:
                 self._troubled(seat, error)
+                failed = error.code
             await asyncio.sleep(_FOLLOW_S)
 
     def _stand(self, seat: Seat, me: Neuron | None) -> None:
@@ -251,7 +258,7 @@ class Validator:
 
     async def _weigh(self, seat: Seat) -> None:
         """Set weights twice per epoch, whenever there is a permit and something new to say."""
-        pause_s = self._config.retry_s
+        pause_s, failed = self._config.retry_s, ""
         while True:
             weights = self._due(seat)
             if weights is None:
@@ -264,16 +271,32 @@ class Validator:
                 await self._chain.set_weights(seat.netuid, weights)
             except (ChainAway, CallFailed) as error:
                 self._troubled(seat, error)
+                failed = error.code
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, self._config.retry_most_s)
                 continue
-            pause_s = self._config.retry_s
+            self._settled(seat, failed)
+            pause_s, failed = self._config.retry_s, ""
             seat.weights_height, seat.weighed_round = height, number
             taken = SetWeights(height, last_sample, weights)
             await self._kept(seat, partial(self._ledger.add_weights, seat.subnet.name, taken))
             self._log.emit(
                 "weights", subnet=seat.subnet.name, height=height, round=number, weights=weights
             )
+            await self._publish(seat)
+
+    async def _publish(self, seat: Seat) -> None:
+        """Put the newest root beside the weights: the one that fails waits for the next weights."""
+        root = seat.sealed
+        if root is None or seat.publish is None:
+            return
+        try:
+            await seat.publish(root)
+        except (ChainAway, CallFailed) as error:
+            self._log.emit("root_waits", subnet=seat.subnet.name, code=error.code)
+            return
+        if seat.sealed is root:
+            seat.sealed = None
 
     async def _keep(self, seat: Seat, receipt: Receipt) -> None:
         """Counter-sign a receipt and wait until it is safe, or the disk has no room for it yet."""
@@ -291,6 +314,7 @@ class Validator:
         try:
             if seat.receipts:
                 sealed = await seat.receipts.seal(name, epoch)
+                seat.sealed = sealed if sealed.count else seat.sealed
                 self._log.emit(
                     "receipts_sealed",
                     subnet=name,
@@ -339,10 +363,13 @@ class Validator:
             )
         seat.trouble = error.code
 
-    def _settled(self, seat: Seat) -> None:
-        if seat.trouble == "chain_away":
+    def _settled(self, seat: Seat, code: str) -> None:
+        """Note that what had this trouble has succeeded."""
+        if not code or seat.trouble != code:
+            return
+        if code == "chain_away":
             self._log.emit("chain_back", subnet=seat.subnet.name)
-            seat.trouble = ""
+        seat.trouble = ""
 
     async def _report(self) -> None:
         while True:

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from mycelia.neuron.book import KNOWN_SAMPLES, Standing, Verdict, current, replayed, weigh
+from mycelia.neuron.chain import CallFailed
 from mycelia.neuron.events import EventLog, StatusFile, read_status
 from mycelia.neuron.ledger import Ledger
 from mycelia.neuron.receipts import ReceiptBook
@@ -286,6 +287,42 @@ def me(*, permit=True):
 def quick(monkeypatch):
     monkeypatch.setattr("mycelia.neuron.validator._FOLLOW_S", 0.05)
     monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
+
+
+async def test_the_newest_root_goes_out_with_the_weights_and_again_if_that_fails(tmp_path):
+    published, refusals = [], [CallFailed("rate_limited", "too soon", "")]
+
+    async def publish(root):
+        if refusals:
+            raise refusals.pop()
+        published.append(root)
+
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            seat.publish = publish
+            for step in range(1, 4):
+                rounds = seat.round
+                await eventually(lambda before=rounds: seat.round > before)
+                memory.graph = replace(memory.graph, last_step=step)
+                memory.advance(2)
+                await eventually(lambda epoch=step: seat.graph.last_step == epoch)
+            memory.advance(2)
+            await eventually(lambda: len(published) >= 2 and seat.sealed is None)
+    assert [root.epoch for root in published] == sorted({root.epoch for root in published})
+    assert all(root.count for root in published)
+    assert published[-1].commitment().endswith(published[-1].root.hex())
+    assert len(published[-1].commitment()) <= 128
+    assert [e["event"] for e in events(tmp_path)].count("root_waits") == 1
+
+
+async def test_a_refusal_is_forgotten_once_the_weights_are_taken(tmp_path):
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found), refusals=["rate_limited"])
+        async with validating(memory, tmp_path) as (seat, _):
+            await eventually(lambda: seat.trouble == "rate_limited")
+            await eventually(lambda: memory.weights)
+            await eventually(lambda: not seat.trouble)
 
 
 async def test_what_keeps_a_validator_from_judging_is_told_once(tmp_path):
