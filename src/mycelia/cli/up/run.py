@@ -119,6 +119,8 @@ class _Network:
     console: Console
     started_s: float
     has_paid: bool = False
+    has_told: bool = False
+    """How to ask the gateway."""
     hopeless: asyncio.Event = field(default_factory=asyncio.Event)
     snapshot: Snapshot | None = None
     """As last seen."""
@@ -219,6 +221,7 @@ class _Network:
             async def look() -> Snapshot:
                 self.snapshot = await watch.look()
                 show(self.snapshot)
+                self._tell_how_to_ask(self.snapshot)
                 return self.snapshot
 
             await self._until_paid(look, 1, FIRST_EPOCH_LIMIT_S)
@@ -226,7 +229,8 @@ class _Network:
             took_s = time.monotonic() - self.started_s
             self.log.emit("first_paid_epoch", after_s=round(took_s, 1))
             self._tell(f"first paid epoch after {took_s:.1f} s")
-            self._tell(view.curl_line(self.plan))
+            if self.snapshot is not None:
+                self._tell_how_to_ask(self.snapshot)
             limit_s = max(_STALL_S, _STALL_EPOCHS * options.tempo_blocks * options.block_time_s)
             epochs = 2
             async with _beside(self._settle_tempo(bootstrap)):
@@ -270,6 +274,12 @@ class _Network:
             if time.monotonic() > ends_s and self.plan.options.until_epochs is not None:
                 raise self._stalled(epochs, limit_s)
             await asyncio.sleep(min(_LOOK_S, self.plan.options.block_time_s))
+
+    def _tell_how_to_ask(self, snapshot: Snapshot) -> None:
+        """Say it once: when there has been pay, and validators attest somebody to ask."""
+        if self.has_paid and snapshot.is_offered and not self.has_told:
+            self.has_told = True
+            self._tell(view.curl_line(self.plan))
 
     def _in_trouble(self, error: AppError | None) -> None:
         """Say once that the chain cannot be looked at, and once that it can again."""
