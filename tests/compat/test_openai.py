@@ -304,6 +304,17 @@ async def test_the_typed_call_of_a_subnet(poet):
     assert headers["x-subnet"] == "text"
 
 
+async def test_the_form_of_a_subnet_is_shown(poet):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{poet.url}/v1/subnets/text") as reply,
+    ):
+        shown = await reply.json()
+    assert (shown["id"], shown["object"], shown["miners"]) == ("text", "subnet", 1)
+    assert "messages" in shown["ask"]["required"]
+    assert "text" in shown["answer"]["properties"]
+
+
 @pytest.mark.parametrize(
     ("path", "data", "status", "code"),
     [

@@ -58,6 +58,17 @@ class Catalogue:
         self.chats = {n: spec for n, spec in self.models.items() if _asks(spec, "messages")}
         self.embedders = {n: spec for n, spec in self.models.items() if _asks(spec, "input")}
 
+    def subnet(self, name: str) -> Spec:
+        """Return a subnet by its name. Raises ApiError 404."""
+        if name not in self.specs:
+            raise ApiError(
+                404,
+                "subnet_not_found",
+                f"There is no subnet '{name[:64]}' here.",
+                f"Known are: {', '.join(self.specs)}.",
+            )
+        return self.specs[name]
+
     def model(self, name: str, among: dict[str, Spec] | None = None) -> Spec:
         """Return the subnet behind a model's name. Raises ApiError 404, or 400 if of other use."""
         known = self.models if among is None else among
@@ -156,14 +167,7 @@ class Answers:
 
     async def ask(self, call: Call) -> None:
         """`POST /v1/subnets/{name}`: the subnet's own form."""
-        spec = self._catalogue.specs.get(call.name)
-        if spec is None:
-            raise ApiError(
-                404,
-                "subnet_not_found",
-                f"There is no subnet '{call.name[:64]}' here.",
-                f"Known are: {', '.join(self._catalogue.specs)}.",
-            )
+        spec = self._catalogue.subnet(call.name)
         try:
             ask = spec.subnet.Ask.model_validate_json(call.body)
         except ValidationError as error:

@@ -6,6 +6,7 @@
 | `POST /v1/embeddings` | vectors of texts |
 | `GET /v1/models`, `GET /v1/models/{id}` | the models there are, with the claims that hold |
 | `POST /v1/subnets/{name}` | any subnet: its `Ask` in, its `Answer` out, both JSON |
+| `GET /v1/subnets/{name}` | the form of both, and the claims that hold |
 | `POST /v1/pipelines/text-analysis` | a chat answer, translated if wanted, and its analysis |
 | `GET /v1/receipts/{id}` | a receipt, and the proof that it is in the books |
 | `GET /v1/usage` | what the key's account used |
@@ -85,6 +86,7 @@ class Gateway:
             ("POST", "/v1/pipelines/"): pipeline.run,
             ("GET", "/v1/models"): self._list_models,
             ("GET", "/v1/models/"): self._get_model,
+            ("GET", "/v1/subnets/"): self._get_subnet,
             ("GET", "/v1/receipts/"): self._get_receipt,
             ("GET", "/v1/usage"): self._get_usage,
             ("GET", "/healthz"): self._health,
@@ -190,27 +192,43 @@ class Gateway:
         described = self._described(call.name, self._catalogue.model(call.name))
         call.reply.whole(json.dumps(described).encode())
 
+    async def _get_subnet(self, call: Call) -> None:
+        subnet = self._catalogue.subnet(call.name).subnet
+        body = {
+            "id": subnet.name,
+            "object": "subnet",
+            "miners": len(self._directory.routes(subnet.name)),
+            "claims": self._claims(subnet.name),
+            "ask": subnet.Ask.model_json_schema(),
+            "answer": subnet.Answer.model_json_schema(),
+        }
+        call.reply.whole(json.dumps(body).encode())
+
     def _described(self, name: str, spec: Spec) -> dict[str, Any]:
-        routes = self._directory.routes(spec.subnet.name)
-        claims: dict[bytes, dict[str, Any]] = {}
-        for route in routes:
-            if route.manifest is not None and route.claim is not None:
-                # What distinguishes two claims is what they say, not who says it.
-                said = route.manifest.model_dump(exclude={"miner", "subnet"})
-                shown = claims.setdefault(json.dumps(said).encode(), said | {"miners": []})
-                shown["miners"].append(route.endpoint.hotkey)
+        claims = self._claims(spec.subnet.name)
         described: dict[str, Any] = {
             "id": name,
             "object": "model",
             "created": self._born_s,
             "owned_by": "network",
             "subnet": spec.subnet.name,
-            "miners": len(routes),
-            "claims": list(claims.values()),
+            "miners": len(self._directory.routes(spec.subnet.name)),
+            "claims": claims,
         }
         if claims:
-            described["context_length"] = min(claim["context"] for claim in claims.values())
+            described["context_length"] = min(claim["context"] for claim in claims)
         return described
+
+    def _claims(self, subnet: str) -> list[dict[str, Any]]:
+        """What miners of a subnet say that they run, and validators attest: each with who does."""
+        claims: dict[bytes, dict[str, Any]] = {}
+        for route in self._directory.routes(subnet):
+            if route.manifest is not None and route.claim is not None:
+                # What distinguishes two claims is what they say, not who says it.
+                said = route.manifest.model_dump(exclude={"miner", "subnet"})
+                shown = claims.setdefault(json.dumps(said).encode(), said | {"miners": []})
+                shown["miners"].append(route.endpoint.hotkey)
+        return list(claims.values())
 
     async def _get_receipt(self, call: Call) -> None:
         book = self._meter.book
