@@ -50,7 +50,7 @@ _FROM_2 = "ALTER TABLE samples ADD COLUMN claim TEXT NOT NULL DEFAULT '';" + _AD
 _FROM_1 = "ALTER TABLE samples ADD COLUMN checks TEXT NOT NULL DEFAULT '{}';" + _FROM_2
 _STEPS = {0: _SCHEMA + _ADDED_IN_3, 1: _FROM_1, 2: _FROM_2}
 """What brings a file of each older format to this one; 0 is an empty file."""
-_PRUNED_AT_ONCE = 5_000
+_PRUNED_AT_ONCE = 3_000
 
 
 class LedgerError(AppError):

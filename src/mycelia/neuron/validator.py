@@ -36,10 +36,10 @@ _PERMIT_KNOWN_S = 1.25 * REFRESH_S
 """How long a new permit needs to reach miners of this kit; sampling begins after that."""
 _NEW_PERMIT_S = 10 * REFRESH_S
 """How long other miners may take before a refusal counts against them."""
-_KEPT_SAMPLES = 500_000
-"""Per subnet; about a week of a small network."""
+_KEPT_SAMPLES = 200_000
+"""Per subnet; days of a small network. A start reads them all, which takes seconds."""
 _PRUNE_ROUNDS = 10
-"""Between two looks at how many samples there are."""
+"""Between two looks at how many samples there are: a full subnet makes 2,560 meanwhile."""
 _LEDGER_MOST_S = 10.0
 """Longest pause between two tries to write to a ledger that takes nothing."""
 _SETTLED_SHARE = 0.5
