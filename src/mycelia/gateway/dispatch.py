@@ -133,6 +133,7 @@ class Dispatcher:
             attempt.answered()
             _check_claim(attempt.route, outcome.receipt)
             reply = _parsed(lambda: subnet.Answer.model_validate_json(outcome.body))
+            _check_usage(reply, outcome.receipt)
             if check is not None:
                 _parsed(lambda: check(reply))
             attempt.succeeded()
@@ -154,6 +155,7 @@ class Dispatcher:
                 pieces += _pieces(subnet, chunks)
             _check_claim(attempt.route, rest.receipt)
             reply = _parsed(lambda: subnet.Answer.fold(pieces))
+            _check_usage(reply, rest.receipt)
             attempt.succeeded()
             await attempt.close()
             return Answered(reply, attempt.route, rest.receipt)
@@ -293,6 +295,12 @@ def _check_claim(route: Route, receipt: Receipt) -> None:
             "The miner did not answer under the manifest that validators attest.",
             "Ask another miner.",
         )
+
+
+def _check_usage(reply: Reply, receipt: Receipt) -> None:
+    """Raise unless the receipt states what the answer itself shows to have been used."""
+    if receipt.usage is not None and receipt.usage != reply.usage():
+        raise _malformed()
 
 
 def _pieces(subnet: type[Subnet], chunks: list[bytes]) -> list[Delta]:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -53,6 +54,7 @@ class Miners:
 
     def __init__(self, **scripts: Script) -> None:
         self.scripts = scripts
+        self.receipts: dict[str, Receipt] = {}
         self.asked: list[str] = []
         self.open: set[str] = set()
 
@@ -67,7 +69,7 @@ class Miners:
 
         class Outcome:
             body = Words.Answer(text="".join(got)).model_dump_json().encode()
-            receipt = RECEIPT
+            receipt = self.receipts.get(endpoint.hotkey, RECEIPT)
 
         return Outcome()
 
@@ -80,7 +82,7 @@ class Miners:
         self.open.add(name)
 
         class Chunks:
-            receipt = RECEIPT
+            receipt = self.receipts.get(name, RECEIPT)
 
             async def batches(this) -> AsyncIterator[list[bytes]]:  # noqa: N805 - self is outside
                 for step in self.scripts[name]:
@@ -189,6 +191,15 @@ async def test_a_whole_answer_is_never_made_of_two(end):
     answered = await world.dispatcher.fold(Words, ASK)
     assert answered.reply.text == "other."
     assert world.is_idle()
+
+
+@pytest.mark.parametrize("way", ["fold", "ask"])
+async def test_an_answer_whose_receipt_states_another_use_is_none(way):
+    world = World(a=["many", "."], b=["other", "."])
+    world.miners.receipts["a"] = replace(RECEIPT, tokens_in=9, tokens_out=9)
+    answered = await getattr(world.dispatcher, way)(Words, ASK)
+    assert answered.reply.text == "other."
+    assert world.router.health("a").failures == 1
 
 
 async def test_an_answer_cut_off_without_error_is_not_complete():
