@@ -11,7 +11,7 @@ from mycelia.frame import Pallet, State
 from mycelia.pallets.balances import Balances
 from mycelia.pallets.network import Network
 from mycelia.pallets.subtensor.children.families import Families
-from mycelia.pallets.subtensor.emission.pallet import Coinbase
+from mycelia.pallets.subtensor.emission.pallet import Coinbase, Witness
 from mycelia.pallets.subtensor.emission.payout import Payout
 from mycelia.pallets.subtensor.emission.prices import Prices
 from mycelia.pallets.subtensor.epoch.mechanisms import Mechanisms
@@ -75,7 +75,7 @@ class Opinions:
 class World:
     """All parts that emission stands on, and emission."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: MemoryStore | None = None, witness: Witness | None = None) -> None:
         self.store = store or MemoryStore()
         self.overlay = Overlay(self.store.head())
         self.state = state = State(self.overlay)
@@ -147,6 +147,7 @@ class World:
             schedule=self.schedule,
             epochs=self.epochs,
             payout=self.payout,
+            witness=witness,
         )
         if store is None:
             self.subnets.genesis()
