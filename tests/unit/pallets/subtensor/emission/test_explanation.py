@@ -16,7 +16,6 @@ from mycelia.pallets.subtensor.emission.explanation import (
 from mycelia.pallets.subtensor.emission.pallet import Coinbase
 from mycelia.primitives import AccountId, Alpha, NetUid, Uid
 from mycelia.primitives.fixed import ONE_Q32
-
 from tests.unit.pallets.subtensor.emission.world import (
     COLDKEY,
     OWNER,
@@ -48,9 +47,11 @@ def much_root(world: World, netuid: NetUid) -> None:
 def little_root(world: World, netuid: NetUid) -> None:
     """So little root TAO that what it earns is staked for the validator at once."""
     world.stake_on_root(hotkey_of(1), 10**6)
-    world.coinbase.pending_root_alpha_divs[netuid] = Alpha(TAO)
     world.prices.subnet_moving_price[netuid] = I96F32(2 * ONE_Q32)
-    world.pools.issue(netuid, Alpha(TAO))
+    # As much for the miners, whom the epoch gives half of it all.
+    world.coinbase.pending_root_alpha_divs[netuid] = Alpha(TAO)
+    world.coinbase.pending_server_emission[netuid] = Alpha(TAO)
+    world.pools.issue(netuid, Alpha(2 * TAO))
 
 
 def owners_miner(world: World, netuid: NetUid) -> None:
