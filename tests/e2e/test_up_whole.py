@@ -36,7 +36,7 @@ def network(tmp_path_factory):
     up.start("--seed", "whole", "--block-time", "0.5", "--tempo", "8")
     try:
         up.until(lambda: up.happened("first_paid_epoch"), 300)
-        up.until(lambda: offered(up, CHAT) >= 2 and offered(up, EMBEDDER) >= 1, 300)
+        up.until(lambda: offered(up, CHAT) >= 3 and offered(up, EMBEDDER) >= 2, 300)
         yield up
     finally:
         up.end()
@@ -82,8 +82,11 @@ def asked(up, path, body, limit_s=30.0):
         json.dumps(body).encode(),
         {"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=limit_s) as reply:
-        return [line.decode().strip() for line in reply]
+    try:
+        with urllib.request.urlopen(request, timeout=limit_s) as reply:
+            return [line.decode().strip() for line in reply]
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{error.code}: {error.read().decode()}\n{up.story()}") from error
 
 
 def chat(up):
