@@ -111,6 +111,9 @@ def mine(
     gateway: Annotated[
         list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")
     ] = None,
+    price_rao: Annotated[
+        int, typer.Option(min=0, help="Asked for a million tokens; told in the manifest.")
+    ] = 0,
     log: Log = None,
     status: Status = None,
     monitor_port: Monitor = None,
@@ -122,7 +125,7 @@ def mine(
     station = Station(
         wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port, talks=True
     )
-    serving = Serving(netuid, host, port, public_host, frozenset(gateway or ()))
+    serving = Serving(netuid, host, port, public_host, frozenset(gateway or ()), price_rao)
     run_miner(station, subnet, variant, serving)
 
 

@@ -97,6 +97,7 @@ class Serving:
     port: int
     public_host: str | None = None
     gateways: frozenset[str] = frozenset()
+    price_rao: int = 0
 
 
 def run_miner(station: Station, subnet: str, variant: str | None, serving: Serving) -> None:
@@ -117,8 +118,9 @@ def run_miner(station: Station, subnet: str, variant: str | None, serving: Servi
         )
     wallet, store = station.wallet_keys(), station.store()
     hotkey = wallet.hotkey.ss58_address
-    manifest = manifest_of(spec.subnet, spec.miners[chosen], store, hotkey)
-    function = spec.miners[chosen].make(store)
+    kind = spec.miners[chosen]
+    manifest = manifest_of(spec.subnet, kind, store, hotkey, serving.price_rao)
+    function = kind.make(store)
 
     async def body(stop: asyncio.Event) -> None:
         chain = Chain(station.endpoint, wallet)

@@ -25,9 +25,11 @@ _BUILD = {"runtime", "runtime_digest"}
 
 
 def manifest_of(
-    subnet: type[Subnet], variant: Variant, models: ModelStore, hotkey: str
+    subnet: type[Subnet], variant: Variant, models: ModelStore, hotkey: str, price_rao: int = 0
 ) -> Manifest | None:
     """Make the manifest of one kind of miner; None if neither it nor its subnet names a model.
+
+    The price is asked for a million units of work.
 
     Raises AppError when the model is not on this machine, or too little is known of it.
     """
@@ -35,7 +37,12 @@ def manifest_of(
     if declared is None:
         return None
     claim = _card(declared, models).claim()
-    about = {"miner": hotkey, "subnet": subnet.name, "version": subnet.version}
+    about = {
+        "miner": hotkey,
+        "subnet": subnet.name,
+        "version": subnet.version,
+        "price_rao": price_rao,
+    }
     try:
         return Manifest.model_validate(claim | about)
     except ValidationError as error:

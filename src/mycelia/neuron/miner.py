@@ -186,6 +186,10 @@ class MinerProcess:
         yield Metric.one(
             "mycelia_requests_inflight", "Requests under way.", float(self._server.inflight)
         )
+        words = float(len(self._claim.desk.live())) if self._claim else 0.0
+        yield Metric.one(
+            "mycelia_attestations", "Validators whose word for its claim holds.", words
+        )
         followed = float(self._chain_state == "followed")
         yield Metric.one("mycelia_chain_followed", "1 while the node answers.", followed)
 

@@ -398,6 +398,9 @@ class Validator:
                 seat.graph.height if seat.graph else -1
             ),
             ("mycelia_quality_mean", "Mean quality of the miners."): mean_quality,
+            ("mycelia_attested", "Miners that hold a word of this validator's."): lambda seat: (
+                len(seat.voucher.attested()) if seat.voucher else 0
+            ),
         }
         for (name, about), value in columns.items():
             values = {subnet: float(value(seat)) for subnet, seat in by_subnet.items()}

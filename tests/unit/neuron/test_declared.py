@@ -46,6 +46,7 @@ def test_a_miner_claims_its_own_model_else_that_of_its_subnet_else_none():
     manifest = made(Declaring, variant())
     assert (manifest.miner, manifest.subnet, manifest.version) == (HOTKEY, "sum", 1)
     assert (manifest.weights, manifest.licence, manifest.price_rao) == ("ab" * 32, "MIT", 0)
+    assert manifest_of(Declaring, variant(), None, HOTKEY, 7).price_rao == 7
 
 
 def test_a_name_of_the_catalogue_will_do(tmp_path):

@@ -217,7 +217,7 @@ async def test_a_claim_is_committed_once_shown_and_named_in_receipts(monkeypatch
     monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.02)
     committed = Committed()
     async with (
-        running(chain(), claim=Claim(desk, committed)) as (_, endpoint),
+        running(chain(), claim=Claim(desk, committed)) as (process, endpoint),
         WireClient(VALIDATOR) as client,
     ):
         await eventually(lambda: committed.digest == desk.digest)
@@ -227,6 +227,8 @@ async def test_a_claim_is_committed_once_shown_and_named_in_receipts(monkeypatch
         await Attester(VALIDATOR, 1, client, lambda _: True).attest(endpoint, desk.manifest)
         await asyncio.sleep(0.2)
         assert committed.commits == committed.looks == 1
+        shown = {metric.name: metric.values for metric in process._metrics()}
+        assert shown["mycelia_attestations"] == {(): 1.0}
     assert outcome.receipt.claim == document.claim.manifest.digest() == desk.digest
     assert len(desk.live()) == 1
 
