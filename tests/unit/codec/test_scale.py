@@ -150,7 +150,7 @@ def test_money_is_a_plain_number_whose_fields_name_its_unit() -> None:
         (Tao | None, "Option<TaoBalance>"),
         (tuple[U16, ...], "Vec<u16>"),
         (tuple[U16, ...] | None, "Option<Vec<u16>>"),
-        (tuple[AccountId, U16], "(AccountId, u16)"),
+        (tuple[AccountId, U16], "(T::AccountId, u16)"),
     ],
 )
 def test_field_types_are_spelled_as_on_the_chain(annotation, spelled):

@@ -11,6 +11,8 @@ from mycelia.pallets.balances.pallet import Balances, InsufficientBalance
 from mycelia.primitives import AccountId, Tao
 from mycelia.runtime import GenesisConfig, Runtime
 from mycelia.state import MemoryStore, Overlay
+from mycelia.testing.oracle import Person
+from mycelia.testing.world import World
 
 ANN, BEN, CAT = (AccountId(bytes([n]) * 32) for n in (1, 2, 3))
 
@@ -96,3 +98,36 @@ def test_the_invariant_can_fail(balances: Balances) -> None:
     balances.total_issuance = Tao(1)
     with pytest.raises(AssertionError):
         balances.issuance_is_the_sum_of_balances()
+
+
+@pytest.fixture
+def world() -> World:
+    return World({"//Bob": 10**9, "//Poor": 700_000})
+
+
+NEW = Person("//New")
+
+
+@pytest.mark.parametrize("call", ["transfer_allow_death", "transfer_keep_alive"])
+def test_a_call_sends_money_to_a_new_account(world: World, call: str) -> None:
+    result = world.submit("//Bob", "Balances", call, dest={"Id": NEW.address}, value=ED)
+    assert result.events("Endowed")[0].free_balance == ED
+    assert result.events("Transfer")[0].amount == ED
+
+
+def test_a_call_that_leaves_dust_loses_it(world: World) -> None:
+    params = {"dest": {"Id": Person("//Alice").address}, "value": 10**9}
+    fee = world.submit("//Bob", "Balances", "transfer_allow_death", **params)
+    paid = fee.events("TransactionFeePaid")[0].actual_fee
+    assert fee.error == "FundsUnavailable"
+    params["value"] = 10**9 - 2 * paid - (ED - 100)
+    result = world.submit("//Bob", "Balances", "transfer_allow_death", **params)
+    assert 0 < result.events("DustLost")[0].amount < ED
+    assert world.pallets.balances.free_balance(Person("//Bob").account) == 0
+
+
+def test_all_can_be_sent_to_a_new_account(world: World) -> None:
+    params = {"dest": {"Id": NEW.address}, "keep_alive": False}
+    result = world.submit("//Bob", "Balances", "transfer_all", **params)
+    assert result.events("Endowed")
+    assert world.pallets.balances.free_balance(Person("//Bob").account) == 0

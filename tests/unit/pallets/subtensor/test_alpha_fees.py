@@ -104,3 +104,19 @@ def send(world, amount):
     dest = world.address("//Bob")
     sent = world.submit("//Alice", "Balances", "transfer_keep_alive", dest=dest, value=amount)
     assert sent.succeeded
+
+
+@pytest.mark.parametrize(
+    ("call", "params"),
+    [
+        ("remove_stake_limit", {"netuid": 1, "limit_price": 0, "allow_partial": True}),
+        ("remove_stake_full_limit", {"netuid": 1, "limit_price": None}),
+        ("unstake_all_alpha", {}),
+    ],
+)
+def test_every_way_to_unstake_can_be_paid_in_alpha(poor, call, params):
+    if call == "remove_stake_limit":
+        params = {**params, "amount_unstaked": 10 * TAO}
+    result = poor.call("//Bob", call, hotkey=poor.address(HOTKEY), **params)
+    assert result.events("TransactionFeePaidWithAlpha")
+    poor.seal()

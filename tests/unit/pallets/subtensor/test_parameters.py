@@ -41,11 +41,11 @@ def value_of(row):
     return max(row.admin.bounds.low or 0, 3)
 
 
-def set_call(row, world, uri, value):
+def set_call(row, world, uri, value, netuid=1):
     spec = BY_INDEX[row.admin.index]
     argument = spec.arguments[-1][0]
     wire = {"bits": value} if row.attribute == "burn_increase_mult" else value
-    params = {argument: wire, **({"netuid": 1} if isinstance(row, Parameter) else {})}
+    params = {argument: wire, **({"netuid": netuid} if isinstance(row, Parameter) else {})}
     if uri:
         return world.submit(uri, "AdminUtils", spec.name, **params)
     return world.sudo("AdminUtils", spec.name, **params)
@@ -145,6 +145,45 @@ def test_frozen_parameters_stay_before_an_epoch(world):
     assert world.admin("kappa", netuid=1, kappa=3).succeeded  # not a frozen one
     world.admin("admin_freeze_window", window=0)
     assert world.admin("rho", netuid=1, rho=3).succeeded
+
+
+FROZEN = [row for row in ROWS if isinstance(row, Parameter) and row.admin.frozen]
+OF_SUBNETS = [row for row in ROWS if isinstance(row, Parameter)]
+
+
+@pytest.mark.parametrize("row", FROZEN, ids=lambda row: row.attribute)
+def test_each_frozen_row_stays_before_an_epoch(row, world):
+    world.admin("admin_freeze_window", window=400)
+    refused = set_call(row, world, "", value_of(row))
+    assert refused.error == "AdminActionProhibitedDuringWeightsWindow"
+
+
+@pytest.mark.parametrize("row", OF_SUBNETS, ids=lambda row: row.attribute)
+def test_no_row_is_of_a_subnet_that_is_not_there(row, world):
+    assert set_call(row, world, "", value_of(row), netuid=9).error == "SubnetDoesNotExist"
+
+
+@pytest.mark.parametrize("name", ["burn_increase_mult", "subnet_emission_enabled"])
+def test_some_rows_are_not_the_root_s(name, world):
+    row = next(row for row in ROWS if row.attribute == name)
+    assert set_call(row, world, "", value_of(row), netuid=0).error == "NotPermittedOnRootSubnet"
+
+
+def test_burn_increase_mult_invalid_value(world):
+    row = next(row for row in ROWS if row.attribute == "burn_increase_mult")
+    assert set_call(row, world, "", 4 << 64).error == "InvalidValue"
+
+
+def test_tempo_and_alpha_values_are_frozen_too(world):
+    values = {"netuid": 1, "alpha_low": 2000, "alpha_high": 3000}
+    assert world.submit("//Alice", "AdminUtils", "sudo_set_alpha_values", **values).succeeded
+    assert world.submit("//Alice", "AdminUtils", "sudo_set_alpha_values", **values).error == (
+        "TxRateLimitExceeded"
+    )
+    world.admin("admin_freeze_window", window=400)
+    frozen = "AdminActionProhibitedDuringWeightsWindow"
+    assert world.admin("tempo", netuid=1, tempo=400).error == frozen
+    assert world.admin("alpha_values", **values).error == frozen
 
 
 def test_unknown_subnets_have_no_parameters(world):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mycelia.pallets.subtensor.subnets.kernel import subnet_account
 from mycelia.primitives import NetUid, Uid
 
 TAO = 10**9
@@ -207,3 +208,45 @@ def test_register_limit_on_root_or_nowhere(world, netuid, error):
     hotkey = world.address("//Bob_hk")
     result = world.call("//Bob", "register_limit", netuid=netuid, hotkey=hotkey, limit_price=0)
     assert result.error == error
+
+
+def test_register_limit_errors_are_those_of_a_registration(world):
+    def error(uri="//Bob", hotkey="//Bob_hk"):
+        params = {"netuid": 1, "hotkey": world.address(hotkey), "limit_price": 2**60}
+        return world.call(uri, "register_limit", **params).error
+
+    assert error() is None
+    assert error() == "HotKeyAlreadyRegisteredInSubNet"
+    assert error("//Charlie", "//Alice_hk9") is None
+    assert world.register("//Bob", "//Bob_hk2").succeeded
+    world.call("//Dave", "try_associate_hotkey", hotkey=world.address("//Dave_hk3"))
+    assert error("//Bob", "//Dave_hk3") == "NonAssociatedColdKey"
+    world.pallets.parameters.max_allowed_uids[NETUID] = 0
+    assert error("//Bob", "//Bob_hk4") == "NoNeuronIdAvailable"
+    world.admin("network_registration_allowed", netuid=1, registration_allowed=False)
+    assert error("//Bob", "//Bob_hk4") == "SubNetRegistrationDisabled"
+
+
+@pytest.mark.parametrize(
+    ("call", "params"),
+    [
+        ("burned_register", {"netuid": 1}),
+        ("register_limit", {"netuid": 1, "limit_price": 2**60}),
+        ("root_register", {}),
+        ("try_associate_hotkey", {}),
+    ],
+)
+def test_a_subnet_s_account_is_no_hotkey(world, call, params):
+    hotkey = "0x" + subnet_account(NETUID).hex()
+    assert world.call("//Bob", call, hotkey=hotkey, **params).error == "CannotUseSystemAccount"
+
+
+@pytest.mark.parametrize(
+    ("call", "params"),
+    [("burned_register", {}), ("register_limit", {"limit_price": 2**60})],
+)
+def test_registering_needs_the_price(world, call, params):
+    world.pallets.registration.burn[NETUID] = 10**15
+    hotkey = world.address("//Bob_hk")
+    result = world.call("//Bob", call, netuid=1, hotkey=hotkey, **params)
+    assert result.error == "NotEnoughBalanceToStake"

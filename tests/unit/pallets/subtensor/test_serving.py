@@ -55,6 +55,7 @@ def test_loopback_may_be_announced(world):
 )
 def test_serve_errors(world, change, error):
     assert axon(world, **change).error == error
+    assert axon(world, certificate=b"\x01key", **change).error == error
     assert prometheus(world, **change).error == error
 
 

@@ -1,5 +1,7 @@
 """Creating, starting and presenting subnets."""
 
+import pytest
+
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
 from mycelia.primitives import NetUid
 
@@ -172,3 +174,54 @@ def test_a_new_subnet_opens_at_the_median_price(world) -> None:
     world.create_subnet("//Bob", 2)
     swap = world.pallets.swap
     assert abs(swap.price_q64(NetUid(2)) / swap.price_q64(NETUID) - 1) < 1e-9
+
+
+NAMED = ("register_network_with_identity", {"identity": None})
+
+
+@pytest.mark.parametrize(("call", "params"), [("register_network", {}), NAMED])
+def test_creation_errors(bare, call, params) -> None:
+    def error(uri="//Alice", hotkey="//Alice_hk1"):
+        address = hotkey if hotkey.startswith("0x") else bare.address(hotkey)
+        return bare.call(uri, call, hotkey=address, **params).error
+
+    bare.pallets.network.network_registration_start_block = bare.height + 1
+    assert error() == "SubNetRegistrationDisabled"
+    bare.pallets.network.network_registration_start_block = 0
+    assert error(hotkey="0x" + subnet_account(NETUID).hex()) == "CannotUseSystemAccount"
+    assert error() is None
+    assert error(uri="//Bob") == "NonAssociatedColdKey"
+    assert error(hotkey="//Alice_hk2") == "NetworkTxRateLimitExceeded"
+    bare.admin("network_rate_limit", rate_limit=0)
+    bare.admin("subnet_limit", max_subnets=1)
+    assert error(hotkey="//Alice_hk2") == "SubnetLimitReached"
+
+
+@pytest.mark.parametrize(("call", "params"), [("register_network", {}), NAMED])
+def test_a_new_subnet_in_place_of_an_old_one(bare, call, params) -> None:
+    bare.admin("network_rate_limit", rate_limit=0)
+    bare.admin("network_immunity_period", immunity_period=0)
+    assert bare.call("//Alice", "register_network", hotkey=bare.address("//Alice_hk1")).succeeded
+    assert bare.call("//Alice", "set_subnet_identity", netuid=1, **IDENTITY).succeeded
+    assert bare.call("//Bob", "root_register", hotkey=bare.address("//Bob_hk")).succeeded
+    bare.admin("subnet_limit", max_subnets=1)
+    bare.seal(2)
+    result = bare.call("//Alice", call, hotkey=bare.address("//Alice_hk2"), **params)
+    assert result.events("NetworkRemoved")
+    assert result.events("SubnetIdentityRemoved")
+    assert result.events("SetChildren")
+
+
+@pytest.mark.parametrize(("call", "params"), [("register_network", {}), NAMED])
+def test_creating_needs_the_price(bare, call, params) -> None:
+    bare.admin("network_min_lock_cost", lock_cost=2**62)
+    hotkey = bare.address("//Alice_hk1")
+    assert bare.call("//Alice", call, hotkey=hotkey, **params).error == "CannotAffordLockCost"
+
+
+def test_only_a_subnet_that_is_there_can_be_dissolved(bare) -> None:
+    gone = {"coldkey": bare.address("//Alice"), "netuid": 9}
+    assert bare.sudo("SubtensorModule", "dissolve_network", **gone).error == "SubnetNotExists"
+    assert (
+        bare.sudo("SubtensorModule", "root_dissolve_network", netuid=9).error == "SubnetNotExists"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mycelia.pallets.utility.pallet import MAX_CALLS
 from mycelia.testing.oracle import Person, compose
 from mycelia.testing.world import World
 
@@ -60,6 +61,17 @@ def test_force_batch_goes_on(world):
     result = world.submit("//Bob", "Utility", "force_batch", calls=[send(GREEDY), send(GOOD)])
     assert names(result) == ["ItemFailed", "ItemCompleted", "BatchCompletedWithErrors"]
     assert holds(world, DAVE) == GOOD
+
+
+def test_force_batch_that_is_whole_says_so(world):
+    result = world.submit("//Bob", "Utility", "force_batch", calls=[send(GOOD)])
+    assert names(result) == ["ItemCompleted", "BatchCompleted"]
+
+
+@pytest.mark.parametrize("call", ["batch", "batch_all", "force_batch"])
+def test_batches_too_many_calls(world, call):
+    calls = [compose("System", "remark", remark=b"")] * (MAX_CALLS + 1)
+    assert world.submit("//Bob", "Utility", call, calls=calls).error == "TooManyCalls"
 
 
 @pytest.mark.parametrize(
