@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mycelia.cli.up.plan import Folder, Options, Plan, Record
 from mycelia.cli.up.room import Outlet, Room, needed
-from mycelia.cli.up.run import _Network
+from mycelia.cli.up.run import _beside, _Network
 from mycelia.cli.up.supervisor import Patience, Program, Supervisor
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
 from mycelia.neuron.chain import CallFailed, ChainAway
@@ -132,6 +132,32 @@ async def test_a_chain_that_is_away_or_refuses_is_looked_at_again(tmp_path):
         "The store is full. Trying again.",
         "the chain answers again",
     ]
+
+
+async def test_the_tempo_is_settled_once_the_chain_takes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("mycelia.cli.up.run._LOOK_S", 0.01)
+    away = ChainAway("chain_away", "The node is away.", "Wait.")
+    tries = Looks(away, CallFailed("internal", "The store is full.", ""), None)
+
+    class Bootstrap:
+        async def set_tempo(self, _tempo_blocks):
+            await tries()
+
+    await network(tmp_path, io.StringIO())._settle_tempo(Bootstrap())
+    assert tries.outcomes == []
+
+
+async def test_what_goes_on_beside_ends_with_the_rest():
+    went_on = asyncio.Event()
+
+    async def forever():
+        went_on.set()
+        await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    async with _beside(forever()):
+        await went_on.wait()
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_full_disk_under_events_and_output_stops_no_look(tmp_path):
