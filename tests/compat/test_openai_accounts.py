@@ -33,6 +33,7 @@ from mycelia.wire.listener import Listener
 
 GATEWAY = bittensor_core.Keypair.create_from_uri("//gateway")
 HELLO = [{"role": "user", "content": "hello"}]
+SLOWLY = [{"role": "user", "content": "slowly"}]
 DIMENSIONS = 384
 
 
@@ -79,6 +80,8 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
 
     async def recite(ask: Ask) -> AsyncIterator[Piece]:
         yield Piece(text="so ", tokens=(1,))
+        if ask.messages[-1].content == "slowly":
+            await asyncio.sleep(30.0)
         yield Piece(text="much", tokens=(2, 3), finish="stop", prompt_tokens=9)
 
     async def analyse(ask: AnalysisAsk) -> Analysed:
@@ -265,6 +268,24 @@ async def test_a_stream_names_its_receipt_before_its_end(network):
     receipt_id = text.split(": receipt ")[1].split("\n")[0]
     await network.meter.book.seal("text", 40)
     await _proven(network, receipt_id, 40)
+
+
+async def test_what_a_consumer_got_before_it_left_counts(network):
+    async with network.client() as client:
+        stream = await client.chat.completions.create(
+            model=TEXT.openai_model, messages=SLOWLY, stream=True
+        )
+        async for chunk in stream:
+            if chunk.choices[0].delta.content:
+                break
+        await stream.close()
+    async with asyncio.timeout(5.0):
+        while network.metrics.inflight:  # noqa: ASYNC110 - it ends by itself
+            await asyncio.sleep(0.01)
+    await network.meter.close()
+    usage = await network.meter.usage(Account("alice"))
+    assert usage == {TEXT.openai_model: {"requests": 1, "prompt_tokens": 0, "completion_tokens": 1}}
+    assert network.meter.book.count("text", 40) == 0
 
 
 @pytest.mark.parametrize("receipt_id", ["00" * 32, "zz", "00"])

@@ -128,15 +128,20 @@ class Answers:
     ) -> None:
         """Send the events of one answer. The status was withheld until its first piece came."""
         reply = call.reply
-        with reply.kept_alive():
-            async with aclosing(stream.batches()) as batches:
-                async for pieces in batches:
-                    if reply.status:
-                        await reply.write(chat.chunks(pieces))
-                    else:
-                        reply.begin_events(chat.opening() + chat.chunks(pieces))
-        if chat.finish is None:
-            raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
+        try:
+            with reply.kept_alive():
+                async with aclosing(stream.batches()) as batches:
+                    async for pieces in batches:
+                        if reply.status:
+                            await reply.write(chat.chunks(pieces))
+                        else:
+                            reply.begin_events(chat.opening() + chat.chunks(pieces))
+            if chat.finish is None:
+                raise ApiError(502, "miner_failed", "The answer has no end.", "Ask again.")
+        except BaseException:
+            # Above all cancellation, when the consumer has left: what it got was delivered.
+            self._meter.note(_use(call, chat, stream.route, None))
+            raise
         receipt_id = await self._record(call, chat, stream.route, stream.receipt)
         # A comment, which clients skip: the receipt exists only after the last piece.
         note = f": receipt {receipt_id}\n\n".encode() if receipt_id else b""
@@ -182,16 +187,7 @@ class Answers:
     async def _record(
         self, call: Call, chat: openai.Chat, route: Route, receipt: Receipt
     ) -> str | None:
-        usage = chat.usage()
-        use = Use(
-            call.account,
-            chat.model,
-            route,
-            receipt,
-            usage["prompt_tokens"],
-            usage["completion_tokens"],
-        )
-        receipt_id = await self._meter.record(use)
+        receipt_id = await self._meter.record(_use(call, chat, route, receipt))
         if not call.reply.status:
             _note(call, receipt_id)
         return receipt_id
@@ -222,6 +218,12 @@ def chat_of(call: Call, request: openai.ChatRequest) -> openai.Chat:
         created_s=int(time.time()),
         prompt_length=sum(len(turn["content"]) for turn in request.fields["messages"]),
     )
+
+
+def _use(call: Call, chat: openai.Chat, route: Route, receipt: Receipt | None) -> Use:
+    used = chat.usage()
+    counts = (used["prompt_tokens"], used["completion_tokens"])
+    return Use(call.account, chat.model, route, receipt, *counts)
 
 
 def _name_miner(call: Call, route: Route) -> None:

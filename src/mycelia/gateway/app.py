@@ -17,6 +17,7 @@ Who may use it says `keys`; without keys, whoever reaches it may.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -38,7 +39,7 @@ from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.pipeline import Pipeline
 from mycelia.gateway.reply import Reply, lines
 from mycelia.gateway.translation import Translator
-from mycelia.neuron.receipts import ReceiptError
+from mycelia.neuron.receipts import ReceiptBook, ReceiptError
 from mycelia.neuron.subnet import Spec
 from mycelia.wire import connection
 from mycelia.wire.connection import Admission, Head
@@ -235,35 +236,17 @@ class Gateway:
         try:
             if book is None:
                 raise ReceiptError("receipts_off", "No receipts are kept here.", "Ask elsewhere.")
-            leaf = bytes.fromhex(call.name)
-            statement = book.find(leaf)
+            # In a thread: a proof reads all leaves of its epoch.
+            body = await asyncio.to_thread(_proven, book, bytes.fromhex(call.name))
         except (ReceiptError, ValueError):
             raise ApiError(
                 404, "receipt_not_found", "There is no such receipt here.", "Check its id."
             ) from None
-        body: dict[str, Any] = {
-            "id": call.name,
-            "receipt": statement.receipt.to_json(),
-            "counter_scheme": statement.scheme,
-            "counter_signature": "0x" + statement.signature.hex(),
-            "proof": None,
-        }
-        try:
-            proof, root = book.proof(leaf)
-        except ReceiptError:
-            pass  # The epoch is still open: the proof comes with its end.
-        else:
-            path = [node.hex() for node in proof.path]
-            body["proof"] = {"index": proof.index, "count": proof.count, "path": path}
-            body["root"] = {
-                name: value.hex() if isinstance(value, bytes) else value
-                for name, value in asdict(root).items()
-            }
         call.reply.whole(json.dumps(body).encode())
 
     async def _get_usage(self, call: Call) -> None:
-        usage = {"account": call.account.name, "models": self._meter.usage(call.account)}
-        call.reply.whole(json.dumps(usage).encode())
+        models = await self._meter.usage(call.account)
+        call.reply.whole(json.dumps({"account": call.account.name, "models": models}).encode())
 
     async def _health(self, call: Call) -> None:
         known = self._miners()
@@ -285,6 +268,29 @@ class Gateway:
         return {
             name: (len(found.routes(name)), found.withheld(name)) for name in self._catalogue.specs
         }
+
+
+def _proven(book: ReceiptBook, leaf: bytes) -> dict[str, Any]:
+    """Return a receipt as JSON, with its proof if its epoch is over. Raises ReceiptError."""
+    statement = book.find(leaf)
+    body: dict[str, Any] = {
+        "id": leaf.hex(),
+        "receipt": statement.receipt.to_json(),
+        "counter_scheme": statement.scheme,
+        "counter_signature": "0x" + statement.signature.hex(),
+        "proof": None,
+    }
+    try:
+        proof, root = book.proof(leaf)
+    except ReceiptError:
+        return body  # The epoch is still open: the proof comes with its end.
+    path = [node.hex() for node in proof.path]
+    body["proof"] = {"index": proof.index, "count": proof.count, "path": path}
+    body["root"] = {
+        name: value.hex() if isinstance(value, bytes) else value
+        for name, value in asdict(root).items()
+    }
+    return body
 
 
 def _busy() -> ApiError:

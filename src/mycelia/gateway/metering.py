@@ -1,7 +1,8 @@
 """What each account used, and the receipts that prove what it got.
 
 Both are rows of one file, written together, and a consumer is told the id of a receipt only when
-its row is safe. While one commit is under way the rows of the next one gather: the more there is to
+its row is safe. What was delivered of an answer that broke off, or whose consumer left, counts as
+well; it just has no receipt. While one commit is under way the rows of the next one gather: the more there is to
 do, the less each row costs. Tokens are counted from what was delivered; only the length of a prompt, which the
 gateway cannot count without the model's vocabulary, is the miner's word, within reason.
 """
@@ -47,7 +48,8 @@ class Use:
     model: str
     """As the consumer named it; the subnet's name for its own form of call."""
     route: Route
-    receipt: Receipt
+    receipt: Receipt | None
+    """None for an answer that did not come to its end."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
@@ -56,11 +58,9 @@ class Use:
 class _Row:
     """What is to be written of one use, and who waits for it."""
 
-    values: tuple[object, ...]
-    subnet: str
-    epoch: int
-    leaf: bytes
-    statement: receipts.CoSigned
+    usage: tuple[object, ...]
+    statement: tuple[str, int, bytes, receipts.CoSigned] | None
+    """As `insert_all` takes it."""
     is_safe: asyncio.Future[bool]
 
 
@@ -112,6 +112,14 @@ class Meter:
 
     async def record(self, use: Use) -> str | None:
         """Record a use; return the id of its receipt, or None if that is not safe (yet)."""
+        row = self.note(use)
+        if row is None or row.statement is None:
+            return None
+        # A consumer that leaves at the last moment was served all the same: the row stays.
+        return row.statement[2].hex() if await row.is_safe else None
+
+    def note(self, use: Use) -> _Row | None:
+        """Record a use without waiting for it to be safe."""
         self._metrics.tokens(use.model, use.prompt_tokens, use.completion_tokens)
         if self._journal is None:
             account, model = use.account.name, use.model
@@ -124,24 +132,24 @@ class Meter:
         self._waiting.append(row)
         if self._writer is None:
             self._writer = loop.create_task(self._write(self._journal))
-        # A consumer that leaves at the last moment was served all the same: the row stays.
-        return row.leaf.hex() if await row.is_safe else None
+        return row
 
     def _row(self, use: Use, is_safe: asyncio.Future[bool]) -> _Row:
-        route = use.route
-        statement = receipts.CoSigned.by(self._signers[use.receipt.caller], use.receipt)
-        leaf = statement.leaf
-        values = (
+        route, receipt, statement = use.route, use.receipt, None
+        if receipt is not None:
+            signed = receipts.CoSigned.by(self._signers[receipt.caller], receipt)
+            statement = (route.subnet, route.epoch, signed.leaf, signed)
+        usage = (
             time.time_ns() // 1_000_000,
             use.account.name,
             use.model,
             route.subnet,
-            use.receipt.miner,
+            route.endpoint.hotkey if receipt is None else receipt.miner,
             use.prompt_tokens,
             use.completion_tokens,
-            leaf,
+            statement and statement[2],
         )
-        return _Row(values, route.subnet, route.epoch, leaf, statement, is_safe)
+        return _Row(usage, statement, is_safe)
 
     async def _write(self, journal: Journal) -> None:
         """Commit the rows that wait, until there are none."""
@@ -157,33 +165,33 @@ class Meter:
                 _settle(rows, is_safe=True)
         self._writer = None
 
-    def usage(self, account: Account) -> dict[str, dict[str, int]]:
+    async def usage(self, account: Account) -> dict[str, dict[str, int]]:
         """Return what an account used, by model: of all time if there is a file."""
+        if self._journal is not None:
+            return await asyncio.to_thread(_summed, self._journal, account)
         found: dict[str, dict[str, int]] = {}
-        if self._journal is None:
-            for (name, model, what), count in self._totals.items():
-                if name == account.name:
-                    found.setdefault(model, {})[what] = count
-            return found
-        with closing(self._journal.reader()) as db:
-            rows = db.execute(
-                "SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens)"
-                " FROM usage WHERE account = ? GROUP BY model",
-                (account.name,),
-            )
-            for model, requests, prompt, completion in rows:
-                found[model] = {
-                    "requests": requests,
-                    "prompt_tokens": prompt,
-                    "completion_tokens": completion,
-                }
+        for (name, model, what), count in self._totals.items():
+            if name == account.name:
+                found.setdefault(model, {})[what] = count
         return found
 
 
+def _summed(journal: Journal, account: Account) -> dict[str, dict[str, int]]:
+    """Sum up all that an account ever did, which takes its time."""
+    query = (
+        "SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens)"
+        " FROM usage WHERE account = ? GROUP BY model"
+    )
+    with closing(journal.reader()) as db:
+        return {
+            model: {"requests": count, "prompt_tokens": prompt, "completion_tokens": completion}
+            for model, count, prompt, completion in db.execute(query, (account.name,))
+        }
+
+
 def _insert(rows: Sequence[_Row], db: sqlite3.Connection) -> None:
-    statements = [(row.subnet, row.epoch, row.leaf, row.statement) for row in rows]
-    receipts.insert_all(db, statements)
-    usage = [row.values for row in rows]
+    receipts.insert_all(db, [row.statement for row in rows if row.statement is not None])
+    usage = [row.usage for row in rows]
     db.executemany("INSERT INTO usage VALUES (NULL,?,?,?,?,?,?,?,?)", usage)
 
 

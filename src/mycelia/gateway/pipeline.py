@@ -162,8 +162,9 @@ class Pipeline:
     async def _shown(self, name: str, use: Use, output: Any) -> dict[str, Any]:
         """Record a step and return what the consumer sees of it."""
         receipt_id = await self._meter.record(use)
-        subnet = None if use.receipt.miner == use.receipt.caller else use.route.subnet
-        return _step(name, subnet, use.receipt, receipt_id, output)
+        receipt = use.receipt
+        is_own = receipt is not None and receipt.miner == receipt.caller
+        return _step(name, None if is_own else use.route.subnet, receipt, receipt_id, output)
 
 
 def _step(
