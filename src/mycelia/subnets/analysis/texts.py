@@ -17,7 +17,11 @@ _LENGTHS = (1, 1, 1, 1, 2, 2, 4, 7, 11, 18)
 _SHORT = 0.5
 """Share of texts that are a search or a question."""
 _FEW_WORDS = 0.5
+"""Share of searches that are a few words only."""
+_TEXTS = (1, 1, 1, 1, 1, 2, 2, 3, 3, 5)
+"""Texts in one request."""
 _NUMBERED = 0.15
+"""Share of happenings that may have a number in them."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +139,7 @@ _SENTENCES = (
 
 def request(rng: random.Random) -> tuple[str, ...]:
     """Texts of one request for vectors, from a single search to a handful of documents."""
-    return tuple(
-        _text(rng.choice(AREAS), rng) for _ in range(rng.choice((1, 1, 1, 1, 1, 2, 2, 3, 3, 5)))
-    )
+    return tuple(_text(rng.choice(AREAS), rng) for _ in range(rng.choice(_TEXTS)))
 
 
 def labelled(
@@ -150,9 +152,7 @@ def labelled(
         (rng.choice(area.labels), tuple(_text(area, rng) for _ in range(examples)))
         for area in areas
     )
-    return tuple(
-        _text(rng.choice(areas), rng) for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 5)))
-    ), classes
+    return tuple(_text(rng.choice(areas), rng) for _ in range(rng.choice(_TEXTS))), classes
 
 
 def _text(area: Area, rng: random.Random) -> str:

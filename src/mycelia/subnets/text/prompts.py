@@ -84,8 +84,6 @@ _WITH_EARLIER = 0.2
 _WITH_TEXT = 0.1
 _SHORT = 0.5
 """Shares of conversations with a system's turn, with earlier turns, about a text, and of few words."""
-
-
 _BRIEF = (
     "What is {a} times {b}?", "Write the number {a} in words.",
     "In which field of work does one need {topic}?", "What goes well with {topic}?",
@@ -104,7 +102,8 @@ _BRIEF = (
 )  # fmt: skip
 _TERSE = (
     "what is {topic}?", "{topic}: one fact, please.", "{topic}", "what about {topic} and {other}?",
-    "how does {topic} work", "Why {topic}?", "one line about {topic}", "{a} * {b}", "Who invented {thing}s?",
+    "how does {topic} work", "Why {topic}?", "one line about {topic}", "{a} * {b}",
+    "Who invented the {thing}?",
     "Another word for {thing}?", "{thing} in {language}", "Is {topic} taught at school?",
     "Name two {job}s.", "When is {day}?", "Hello {name}", "Hi, are you there?", "Say hello to {name}.",
     "a rhyme for {thing}?", "Is a {thing} heavy?", "Spell {topic}.", "opposite of a {job}?",
