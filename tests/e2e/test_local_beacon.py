@@ -12,7 +12,9 @@ import bittensor
 import bittensor_core
 import pytest
 from bittensor import calls
+from typer.testing import CliRunner
 
+from mycelia.cli.app import app
 from mycelia.neuron.chain import Chain, sdk_environment
 from mycelia.testing.live import LiveNode
 
@@ -51,7 +53,14 @@ async def read(chain: Chain, pallet: str, name: str, *keys: int) -> object:
     return await chain.ask(lambda client: client.query((pallet, name), list(keys)))
 
 
-async def test_what_the_kit_seals_is_opened_by_the_nodes_beacon(tmp_path: Path) -> None:
+def explained(url: str, netuid: int) -> list[str]:
+    """What the command says of the miner's newest epoch, which counted what was opened before it."""
+    said = CliRunner().invoke(app, ["explain", str(netuid), "1", "--endpoint", url])
+    assert said.exit_code == 0, said.exception
+    return said.output.splitlines()
+
+
+async def test_what_the_kit_seals_is_opened_by_the_nodes_beacon_and_counts(tmp_path: Path) -> None:
     os.environ.update(sdk_environment(tmp_path / "sdk"))
     with LiveNode(tmp_path, (*FLAGS, "--base-path", str(tmp_path / "node"))) as node:
         chain = Chain(node.url, wallet("Alice"), tmp_path / "sdk")  # type: ignore[arg-type]
@@ -65,6 +74,13 @@ async def test_what_the_kit_seals_is_opened_by_the_nodes_beacon(tmp_path: Path) 
                 ):
                     await asyncio.sleep(0.2)
             assert [tuple(entry) for entry in row] == [(0, 21845), (1, 65535)]  # type: ignore[attr-defined]
+            vote = "  vote          uid 0: 65535 of 87380 = 0.750000, clipped to 0.750000"
+            async with asyncio.timeout(30):  # the owner speaks once it was paid its cut
+                while vote not in (  # noqa: ASYNC110 - remote
+                    told := await asyncio.to_thread(explained, node.url, netuid)
+                ):
+                    await asyncio.sleep(0.5)
+            assert "  incentive     0.750000" in told
         finally:
             await chain.close()
     key = tmp_path / "node" / "beacon.key"

@@ -17,7 +17,7 @@ OWNER = Person("//Alice_hk")
 
 @pytest.fixture(scope="module")
 def epoch() -> tuple[Dispatcher, int, str]:
-    """A subnet of one neuron, the owner's, after its first epoch; the epoch's height and hash."""
+    """A subnet of one neuron, the owner's, after its second epoch; the epoch's height and hash."""
     dev = DevChain()
     assert dev.sudo("AdminUtils", "sudo_set_admin_freeze_window", window=0).succeeded
     for name, terms in (
@@ -26,6 +26,7 @@ def epoch() -> tuple[Dispatcher, int, str]:
     ):
         assert dev.submit("//Alice", "SubtensorModule", name, **terms).succeeded
     assert dev.sudo("AdminUtils", "sudo_set_tempo", netuid=1, tempo=5).succeeded
+    dev.seal_epoch(1)
     height = dev.seal_epoch(1)
     dev.seal(2)
     node, _ = rpc_node(dev.chain)
@@ -58,7 +59,11 @@ def test_a_neuron_is_named_by_uid_address_or_key_and_its_epoch_by_height_or_hash
 
 
 def test_amounts_are_text_and_keys_hex(epoch: tuple[Dispatcher, int, str]) -> None:
-    pay = reply(epoch[0], 1, 0)["result"]["pay"]
+    said = reply(epoch[0], 1, 0)["result"]
+    (why,), pay = said["mechanisms"], said["pay"]
+    # The owner's cut of the first epoch is its stake in the second.
+    assert why["counted_rao_q64"] == why["counted_total_rao_q64"]
+    assert int(why["counted_rao_q64"]) > 2**64
     assert pay["hotkey"] == "0x" + OWNER.account.hex()
     cut = pay["waiting"]["owner_cut_rao"]
     assert isinstance(cut, str)

@@ -96,5 +96,5 @@ def _plain(value: Any) -> Any:
 
 
 def _field(name: str, hints: Mapping[str, Any], value: Any) -> Any:
-    is_amount = hints[name] in (Alpha, Tao) or name.endswith(("_rao", "_rao_q32"))
+    is_amount = hints[name] in (Alpha, Tao) or "_rao" in name
     return str(value) if is_amount else _plain(value)
