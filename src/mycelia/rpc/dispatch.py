@@ -106,8 +106,13 @@ class Dispatcher:
         return reply
 
     def _success(self, id_: Any, result: Any) -> bytes:
+        try:
+            reply = orjson.dumps({"jsonrpc": "2.0", "id": id_, "result": result})
+        except orjson.JSONEncodeError as cause:
+            # A fault of the method: what it returned is no JSON, or a number beyond 64 bits.
+            return self._failure(id_, cause)
         self.answered += 1
-        return orjson.dumps({"jsonrpc": "2.0", "id": id_, "result": result})
+        return reply
 
     def _failure(self, id_: Any, cause: BaseException) -> bytes:
         self.failed += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -112,6 +113,15 @@ def test_a_fault_of_ours_is_an_internal_error_without_details(
     assert reply["error"]["code"] == -32603
     assert "NoneType" not in str(reply)
     assert "rpc_failed" in caplog.text
+
+
+def test_a_result_that_is_no_json_is_a_fault_of_ours(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = replace(METHODS["system_chain"], call=lambda _node: 2**64)
+    monkeypatch.setitem(METHODS, "system_chain", endless)
+    reply = ask(dispatcher, {"id": 1, "method": "system_chain"})
+    assert reply["error"]["code"] == -32603
 
 
 json_values = st.recursive(
