@@ -77,3 +77,12 @@ def test_values_of_all_holders_never_exceed_the_pot(one: int, other: int) -> Non
         Position(second.pot_rao, second.denominator, first.share)
     )
     assert values <= second.pot_rao
+
+
+def test_after_nearly_all_was_sold_nobody_owns_more_than_the_pot():
+    """As found by a walk of some thousand blocks: the shares left add up to more than the denominator."""
+    denominator = Decimal21(828_199_944_994_837_102_628, -20)
+    share = Decimal21(denominator.mantissa + 215_329_000_000, -20)
+    position = Position(6_190_929_903, denominator, share)
+    assert shares.value_of(position) == 6_190_929_903
+    assert shares.withdrawn(position, shares.value_of(position)).pot_rao == 0

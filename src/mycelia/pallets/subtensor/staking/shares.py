@@ -7,9 +7,12 @@ a rao does not.
 
 Terms: *pot* - the alpha all holders own together; *denominator* - the sum of all shares. Every
 operation drops digits beyond the 21st, hence rounds toward zero: the pot, not the holder, gains. A
-holder's value may so come out one rao below what went in.
+holder's value may so come out one rao below what went in. Where nearly all shares were sold the digits
+that were dropped before weigh more: what the rest is worth may then add up to a little more than the pot.
 
 Source: subtensor@14bc6f9 `primitives/share-pool/src/lib.rs` (`SafeFloat`, `SharePool`).
+Differs: nobody's shares are worth more than the pot; there whoever is late gets more than is left, and
+the pot counts as empty.
 """
 
 from __future__ import annotations
@@ -111,8 +114,10 @@ class Position(NamedTuple):
 
 
 def value_of(position: Position) -> int:
-    """What the holder's shares are worth, in rao, rounded down."""
-    return whole(mul_div(decimal_of(position.pot_rao), position.share, position.denominator))
+    """What the holder's shares are worth, in rao, rounded down; at most the pot."""
+    pot = decimal_of(position.pot_rao)
+    worth = whole(mul_div(pot, position.share, position.denominator))
+    return min(worth, position.pot_rao)
 
 
 def shares_for(amount_rao: int, pot_rao: int, denominator: Decimal21) -> Decimal21:
