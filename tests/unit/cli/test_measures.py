@@ -22,8 +22,9 @@ from mycelia.cli.up.plan import (
 from mycelia.cli.up.run import _Network
 from mycelia.cli.up.supervisor import Program, Supervisor
 from mycelia.cli.up.watch import Row, Snapshot, SubnetState
-from mycelia.monitor import Monitor
+from mycelia.monitor import Health, Monitor
 from mycelia.neuron.events import StatusFile
+from mycelia.primitives.errors import AppError
 
 MINER = MinerPlan("vision-a", "vision", "a", honest=True)
 
@@ -123,3 +124,17 @@ async def test_what_a_library_leaves_lying_about_is_noted_and_not_printed(networ
 
 def test_nothing_is_well_without_processes():
     assert not measures.health({}, snapshot(1), None).is_well
+
+
+async def test_a_taken_port_is_said_before_anything_starts(tmp_path):
+    folder = Folder(tmp_path)
+    folder.make(fresh=False)
+    taken = Monitor("other", list, lambda: Health(is_well=True, state=""))
+    options = Options(tmp_path, monitor_port=await taken.start(0))
+    made = _Network(Plan(options, (), folder), {}, Record(), Console(), 0.0)
+    with pytest.raises(AppError) as refused:
+        await made.run()
+    await taken.stop()
+    made.log.close()
+    assert refused.value.code == "port_in_use"
+    assert made.supervisor.children == {}

@@ -135,12 +135,12 @@ class _Network:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        work = asyncio.create_task(self._work())
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         self.room = Room(folder.path, self._tell)
         monitor = Monitor("up", self._metrics, self._health, {"/targets": self._targets})
         port = await monitor.start(self.plan.options.monitor_port)
         self._tell(f"metrics and health of everything: http://{HOST}:{port}/targets")
+        work = asyncio.create_task(self._work())
         room = asyncio.create_task(self.room.watch())
         stopped = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(self.hopeless.wait())
@@ -160,6 +160,7 @@ class _Network:
             await monitor.stop()
             await asyncio.gather(self.chain.close(), self.supervisor.stop())
             self.log.emit("stopped")
+            self.log.close()
 
     def _metrics(self) -> Iterable[Metric]:
         return measures.metrics(self.supervisor.children, self.snapshot)
