@@ -5,8 +5,8 @@ counter-signed and safe on disk, attested claims compared. The relay is thirty l
 checks one key and passes bytes on to one server, which is the least that a door can cost.
 
 One process each for gateway, relay, and the miners with the relay's upstream; the load comes from
-bare sockets. A unary answer is one chat completion. A stream has 64 pieces, which the miner sends in
-one burst, or paced, 10 ms apart, as models do. CPU time per request is the door's own process, its
+bare sockets. A unary answer is one chat completion. A stream has 64 pieces, which the miner sends
+in one burst, or paced, 10 ms apart, as models do. CPU time per request is the door's own process, its
 thread that writes receipts included, at concurrency 1 and 16.
 
 A loaded machine makes all of it dearer, so each figure also stands as a multiple of two others of

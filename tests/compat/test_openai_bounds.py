@@ -1,4 +1,4 @@
-"""What a consumer may do wrong, or miners under it: each time a named error, and the port lives on."""
+"""What consumers and miners may do wrong: each time a named error, and the port lives on."""
 
 import asyncio
 import contextlib

@@ -99,7 +99,7 @@ class Keys:
 
 
 class KeyFile:
-    """A JSON list of `{"name", "sha256", "per_minute"}`, changed as a whole and by one at a time."""
+    """A JSON list of `{"name", "sha256", "per_minute"}`, replaced as a whole at each change."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -40,7 +40,7 @@ CREATE INDEX usage_by_account ON usage (account, model);
 _BATCH = 256
 """Rows of one commit at most: what cannot be written is kept in memory by commits."""
 _GATHER_S = 0.004
-"""How long a commit waits for others if the last one had several rows. Each costs a sync of the disk.
+"""How long a commit waits for more rows if the last one had several: each syncs the disk.
 Source: PostgreSQL's `commit_delay` and `commit_siblings`."""
 
 

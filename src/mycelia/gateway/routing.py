@@ -94,7 +94,7 @@ class Router:
             if route.incentive < least:
                 continue
             health = self.health(route.endpoint.hotkey)
-            # Sorting by -ln(u)/score draws without replacement with odds in proportion to the score.
+            # Sorted by -ln(u)/score: drawn without replacement, odds in proportion to scores.
             draw = -math.log(1.0 - self._rng.random()) / health.score(route.incentive)
             (opened if health.is_open(now_s) else closed).append((draw, route))
         return [route for _, route in sorted(closed or opened, key=_draw)]

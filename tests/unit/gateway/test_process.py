@@ -1,4 +1,4 @@
-"""The gateway's process: who asks, who counter-signs, whom it admits, and what it says of itself."""
+"""The gateway's process: who asks and counter-signs, whom it admits, what it says of itself."""
 
 import asyncio
 import json
