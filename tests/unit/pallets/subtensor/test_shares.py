@@ -79,10 +79,19 @@ def test_values_of_all_holders_never_exceed_the_pot(one: int, other: int) -> Non
     assert values <= second.pot_rao
 
 
-def test_after_nearly_all_was_sold_nobody_owns_more_than_the_pot():
-    """As found by a walk of some thousand blocks: the shares left add up to more than the denominator."""
-    denominator = Decimal21(828_199_944_994_837_102_628, -20)
-    share = Decimal21(denominator.mantissa + 215_329_000_000, -20)
-    position = Position(6_190_929_903, denominator, share)
-    assert shares.value_of(position) == 6_190_929_903
-    assert shares.withdrawn(position, shares.value_of(position)).pot_rao == 0
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 10**16), st.booleans()), max_size=40))
+def test_shares_never_exceed_the_denominator(moves: list[tuple[int, int, bool]]) -> None:
+    """Neither after dividends nor after nearly all was sold, when dropped digits would weigh most."""
+    pot, denominator = 0, shares.ZERO
+    held = dict.fromkeys(range(3), shares.ZERO)
+    for who, amount, is_bought in moves:
+        position = Position(pot, denominator, held[who])
+        if is_bought:
+            after = shares.deposited(position, amount)
+        else:
+            after = shares.withdrawn(position, max(0, shares.value_of(position) - amount % 3))
+        pot, denominator = after.pot_rao + amount % 7, after.denominator
+        held[who] = after.share
+        assert sum(map(exact, held.values())) <= exact(denominator)
+        values = (shares.value_of(Position(pot, denominator, share)) for share in held.values())
+        assert sum(values) <= pot

@@ -7,12 +7,12 @@ a rao does not.
 
 Terms: *pot* - the alpha all holders own together; *denominator* - the sum of all shares. Every
 operation drops digits beyond the 21st, hence rounds toward zero: the pot, not the holder, gains. A
-holder's value may so come out one rao below what went in. Where nearly all shares were sold the digits
-that were dropped before weigh more: what the rest is worth may then add up to a little more than the pot.
+holder's value may so come out one rao below what went in.
 
 Source: subtensor@14bc6f9 `primitives/share-pool/src/lib.rs` (`SafeFloat`, `SharePool`).
-Differs: nobody's shares are worth more than the pot; there whoever is late gets more than is left, and
-the pot counts as empty.
+Differs: who buys gets what the denominator grew by, so that all shares together never exceed it. There
+the holder keeps digits that the denominator drops; once nearly all shares are sold those digits weigh,
+and the rest is worth more than the pot.
 """
 
 from __future__ import annotations
@@ -114,10 +114,8 @@ class Position(NamedTuple):
 
 
 def value_of(position: Position) -> int:
-    """What the holder's shares are worth, in rao, rounded down; at most the pot."""
-    pot = decimal_of(position.pot_rao)
-    worth = whole(mul_div(pot, position.share, position.denominator))
-    return min(worth, position.pot_rao)
+    """What the holder's shares are worth, in rao, rounded down."""
+    return whole(mul_div(decimal_of(position.pot_rao), position.share, position.denominator))
 
 
 def shares_for(amount_rao: int, pot_rao: int, denominator: Decimal21) -> Decimal21:
@@ -138,11 +136,18 @@ def deposited(position: Position, amount_rao: int) -> Position:
     bought = shares_for(amount_rao, position.pot_rao, position.denominator)
     if not position.denominator.mantissa:
         return Position(position.pot_rao + amount_rao, bought, bought)
+    denominator = add(position.denominator, bought)
     return Position(
         position.pot_rao + amount_rao,
-        add(position.denominator, bought),
-        add(position.share, bought),
+        denominator,
+        add(position.share, _growth(position.denominator, denominator)),
     )
+
+
+def _growth(before: Decimal21, after: Decimal21) -> Decimal21:
+    """What a sum grew by, rounded toward zero."""
+    power = _power_of_ten(after.exponent - before.exponent)
+    return normalised(after.mantissa + (-before.mantissa // power), after.exponent)
 
 
 def withdrawn(position: Position, amount_rao: int) -> Position:

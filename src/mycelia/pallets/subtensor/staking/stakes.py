@@ -48,8 +48,6 @@ from mycelia.primitives.fixed import U64_MAX
 from mycelia.primitives.ids import ROOT_NETUID
 
 DEFAULT_TAKE_U16: Final = U16(11_796)
-DROPPED_DIGITS: Final = 10**6
-"""Holders together may count this part of a pot twice, after nearly all of it was taken out; see `shares`."""
 Family = tuple[tuple[U64, AccountId], ...]
 """Shares of 2^64 - 1 of a hotkey's stake weight, and the hotkey they go to or come from."""
 
@@ -336,14 +334,13 @@ class Stakes(Pallet, name="SubtensorModule"):
 
     @invariant
     def holders_never_own_more_than_the_pot(self) -> None:
-        """What the positions behind a hotkey are worth is its pot at most, but for dropped digits."""
+        """What the positions behind a hotkey are worth is at most its pot."""
         values: dict[tuple[AccountId, NetUid], int] = {}
         for hotkey, coldkey, netuid in self.alpha.keys():  # noqa: SIM118  # a storage map is no mapping
             worth = int(self.stake_of(hotkey, coldkey, netuid))
             values[hotkey, netuid] = values.get((hotkey, netuid), 0) + worth
         for (hotkey, netuid), total in values.items():
-            pot = self.total_hotkey_alpha[hotkey, netuid]
-            assert total <= pot + pot // DROPPED_DIGITS + 1, (pot, total)
+            assert total <= self.total_hotkey_alpha[hotkey, netuid]
 
 
 def _with(keys: tuple[AccountId, ...], key: AccountId) -> tuple[AccountId, ...]:
