@@ -101,14 +101,16 @@ _BRIEF = (
     "Finish this in a few words: When {name} first read about {topic},",
 )  # fmt: skip
 _TERSE = (
+    "{a} * {b}", "Another word for {thing}?", "{thing} in {language}", "{thing} in {language}?",
+    "Hello {name}", "Hi, are you there?", "Say hello to {name}.", "a rhyme for {thing}?",
+    "opposite of a {job}?", "Fix: {name} have a {thing}", "Thank you!", "one word about {topic}",
+    "Yes or no: does a {job} like {topic}?", "What colour is a {thing}? One word.",
+)  # fmt: skip
+_TERSE_BUT_OPEN = (
     "what is {topic}?", "{topic}: one fact, please.", "{topic}", "what about {topic} and {other}?",
-    "how does {topic} work", "Why {topic}?", "one line about {topic}", "{a} * {b}",
-    "Who invented the {thing}?",
-    "Another word for {thing}?", "{thing} in {language}", "Is {topic} taught at school?",
-    "Name two {job}s.", "When is {day}?", "Hello {name}", "Hi, are you there?", "Say hello to {name}.",
-    "a rhyme for {thing}?", "Is a {thing} heavy?", "Spell {topic}.", "opposite of a {job}?",
-    "Who likes {topic}?", "Does {name} need a {thing}?", "Fix: {name} have a {thing}",
-    "Yes or no: does a {job} like {topic}?", "What colour is a {thing}?", "Thank you!",
+    "how does {topic} work", "Why {topic}?", "one line about {topic}", "Who invented the {thing}?",
+    "Is {topic} taught at school?", "Name two {job}s.", "When is {day}?", "Spell {topic}.",
+    "Who likes {topic}?", "Does {name} need a {thing}?", "Is a {thing} heavy?",
 )  # fmt: skip
 _ABOUT_A_TEXT = (
     "Summarise this in one sentence.", "What is the text below about? One line is enough.",
@@ -155,6 +157,8 @@ def brief(rng: random.Random) -> list[Message]:
 
 def open_ended(rng: random.Random) -> list[Message]:
     """Compose a conversation whose last turn could be answered at length."""
+    if rng.random() < _SHORT:
+        return _with_earlier_turns(as_typed(_filled(rng.choice(_TERSE_BUT_OPEN), rng), rng), rng)
     question = _question(rng)
     if rng.random() < 0.4:
         question = f"{question} {rng.choice(_MANNERS)}".strip()

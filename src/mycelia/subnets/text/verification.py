@@ -26,13 +26,17 @@ class Tolerance:
     """Greatest shortfall of a single token."""
     fixed: float = 0.5
     per_token: float = 0.04
-    """An answer of n tokens may fall short by `fixed + per_token * n` in total."""
+    """A window of n tokens may fall short by `fixed + per_token * n` in total."""
+    window: int = 64
+    """Tokens that are judged together. A longer answer is judged in windows, of which each must
+    pass: a dull stretch, in which any model agrees, makes up for nothing."""
 
 
 def strain(shortfalls: NDArray[np.float64], tolerance: Tolerance | None = None) -> float:
     """How much of the tolerance an answer uses up: 0 for an identical one, above 1 is too much."""
     limit = tolerance or Tolerance()
-    total = float(shortfalls.sum()) / (limit.fixed + limit.per_token * len(shortfalls))
+    windows = np.split(shortfalls, range(limit.window, len(shortfalls), limit.window))
+    total = max(float(w.sum()) / (limit.fixed + limit.per_token * len(w)) for w in windows)
     return max(total, float(shortfalls.max(initial=0.0)) / limit.one_token)
 
 

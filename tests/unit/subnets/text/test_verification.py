@@ -32,3 +32,11 @@ def test_the_tolerance_grows_with_the_answer() -> None:
     assert strain(spent, limit) == 1.0
     assert follows(spent, limit)
     assert not follows(spent[:-1], limit)
+
+
+def test_a_dull_stretch_makes_up_for_nothing() -> None:
+    bad = np.full(64, 0.2)
+    assert strain(bad) > 1.0
+    assert strain(np.concatenate([bad, np.zeros(400)])) == strain(bad)
+    assert strain(np.concatenate([np.zeros(400), bad])) > 1.0
+    assert strain(np.zeros(0)) == 0.0
