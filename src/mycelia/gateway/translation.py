@@ -100,9 +100,9 @@ class Apertium:
             )
         except OSError as error:
             raise _failed(503, f"could not be started: {error.strerror}") from error
+        if process.stdin is None or process.stdout is None:
+            raise _failed(503, "has no pipes")
         try:
-            if process.stdin is None or process.stdout is None:
-                raise _failed(503, "has no pipes")
             _, translated = await asyncio.gather(
                 _fed(process.stdin, text), _bounded(process.stdout)
             )
@@ -110,6 +110,10 @@ class Apertium:
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.stdin.close()
+            # What was written but not read would keep the pipe, and so the process, from its end.
+            while await process.stdout.read(64 * 1024):
+                pass
             await process.wait()
         if status != 0 or not translated:
             raise _failed(503, f"ended with status {status}")
