@@ -69,7 +69,7 @@ What does "break a leg" mean?
 Draft a short message to my landlord: the heating has been off since Tuesday and nobody came.
 list the planets
 who wrote Middlemarch
-Please proofread: Their going to be late becuase the bus has broke down.
+Please proofread: Their going to be late cause the bus has broke down.
 I have eggs, spinach and feta. What can I cook?
 What is 15% of 240?
 How do I undo the last commit in git without losing my changes?
