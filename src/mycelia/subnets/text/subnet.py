@@ -24,10 +24,10 @@ from mycelia.subnets.text.prompts import brief, open_ended
 OPENAI_MODEL = SMOLLM2.name
 
 _DEFAULT = Ask.model_fields["max_tokens"].default
-_OPEN = 0.35
+_OPEN = 0.3
 """Share of challenges that could be answered at length."""
-_LIMITS = (*(_DEFAULT,) * 8, 20, 50, 64, 100, 100, 128, 150, 200, 500)
-_LIMITS_OF_OPEN = (_DEFAULT, 16, 20, 32, 50, 50, 64, 64, 100, 100)
+_LIMITS = (*(_DEFAULT,) * 8, 20, 50, 64, 100, 100, 128, 150, 200)
+_LIMITS_OF_OPEN = (16, 20, 32, 50, 50, 50, 64, 64, 100, 100)
 """Tokens that answers may have, as often as they stand here."""
 _TEMPERATURES = (
     *(Ask.model_fields["temperature"].default,) * 8,
