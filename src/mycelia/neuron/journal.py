@@ -159,30 +159,29 @@ class Journal:
             return
         try:
             db.execute("BEGIN IMMEDIATE")
-            try:
-                for job in jobs:
-                    job.result, job.error = job.write(db), None
-            except (AppError, sqlite3.IntegrityError):
+            if not all(map(self._succeeds, jobs)):
                 db.execute("ROLLBACK")
                 db.execute("BEGIN IMMEDIATE")
-                self._run_each(jobs)
+                for job in jobs:
+                    db.execute("SAVEPOINT job")
+                    if not self._succeeds(job):
+                        db.execute("ROLLBACK TO job")
+                    db.execute("RELEASE job")
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
 
-    def _run_each(self, jobs: list[_Job]) -> None:
-        """Run jobs one by one inside a transaction, and undo those that object."""
-        db = self._db
-        for job in jobs:
-            db.execute("SAVEPOINT job")
-            try:
-                job.result, job.error = job.write(db), None
-            except (AppError, sqlite3.IntegrityError) as error:
-                db.execute("ROLLBACK TO job")
-                job.error = error
-            db.execute("RELEASE job")
+    def _succeeds(self, job: _Job) -> bool:
+        """Run a job inside a transaction; false if it objects. Raises what is the file's fault."""
+        try:
+            job.result, job.error = job.write(self._db), None
+        except Exception as error:  # an edge: whoever asked is told, and the thread lives on
+            if _is_of_disk(error):
+                raise
+            job.error = error
+        return job.error is None
 
     def _settle(self, jobs: list[_Job], failure: JournalError | None) -> None:
         """Tell those who wait how it went, all of a loop in one call."""
@@ -194,6 +193,11 @@ class Journal:
                 job.loop = None
         for loop, settled in by_loop.items():
             loop.call_soon_threadsafe(_resolve, settled)
+
+
+def _is_of_disk(error: Exception) -> bool:
+    """Whether a write failed by the file's fault, and not by its own: then it may succeed later."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
 def _resolve(settled: list[tuple[_Job, Exception | None]]) -> None:

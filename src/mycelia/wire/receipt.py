@@ -24,6 +24,7 @@ from mycelia.wire.errors import BadReceipt
 
 PROTOCOL = "mycelia-receipt/1"
 _LONGEST = 512
+_MOMENT_DIGITS = 15
 _USAGE = re.compile(rb"([0-9]{1,15})/([0-9]{1,15})")
 
 
@@ -135,7 +136,7 @@ class Exchange:
             raise _unreadable("The receipt does not have six or seven words")
         try:
             scheme = words[0].decode("ascii")
-            times = Times(int(words[1]), int(words[2]), int(words[3]))
+            times = Times(_moment(words[1]), _moment(words[2]), _moment(words[3]))
             claim = None if words[4] == b"-" else binascii.unhexlify(words[4])
             usage = _usage(words[5]) if len(words) == 7 else None
             signature = binascii.unhexlify(words[-1].removeprefix(b"0x"))
@@ -166,6 +167,13 @@ class Exchange:
             tokens_in=usage and usage.tokens_in,
             tokens_out=usage and usage.tokens_out,
         )
+
+
+def _moment(word: bytes) -> int:
+    # A miner may sign any number; those who keep receipts have room for 64 bits.
+    if not word.isdigit() or len(word) > _MOMENT_DIGITS:
+        raise _unreadable("The receipt's times are not Unix milliseconds")
+    return int(word)
 
 
 def _usage(word: bytes) -> Usage:

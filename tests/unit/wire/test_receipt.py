@@ -107,3 +107,11 @@ def test_usage_that_is_not_two_counts_is_refused(usage):
     words[5] = usage
     with pytest.raises(BadReceipt):
         EXCHANGE.read(b" ".join(words), REPLY, 200)
+
+
+@pytest.mark.parametrize("moment", [1 << 63, -1, 10**40])
+def test_a_moment_that_no_clock_shows_is_refused(moment):
+    # Signed by the miner all the same; kept in a book, it would not fit.
+    wire = EXCHANGE.sign(MINER, REPLY, 200, Times(moment, 1_020, 1_300))
+    with pytest.raises(BadReceipt):
+        EXCHANGE.read(wire, REPLY, 200)
