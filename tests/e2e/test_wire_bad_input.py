@@ -498,3 +498,57 @@ async def test_port_in_use_is_a_clear_error(port):
     assert refused.value.code == "port_unavailable"
     assert str(port.number) in refused.value.message
     assert refused.value.remedy
+
+
+async def test_endless_trailers_are_cut_off(port):
+    # A body that is over, but for headers that come after it and never end.
+    chunked = request(content_digest=None, content_length=None, transfer_encoding="chunked")
+    head = chunked.removesuffix(BODY)
+    _, writer = await asyncio.open_connection("127.0.0.1", port.number)
+    writer.write(head + b"5\r\nhello\r\n0\r\n")
+    sent_bytes = 0
+    with contextlib.suppress(ConnectionError):
+        while sent_bytes < 5_000_000:
+            writer.write(b"".join(b"x-%d: %s\r\n" % (sent_bytes + i, b"a" * 80) for i in range(90)))
+            sent_bytes += 90 * 88
+            await asyncio.wait_for(writer.drain(), 5)
+            await asyncio.sleep(0)
+    writer.close()
+    assert sent_bytes < 5_000_000
+    assert not port.seen
+
+
+async def test_trailers_change_no_header(port):
+    body = b"%x\r\n%s\r\n0\r\nX-Deadline-Ms: 1\r\nX-Bittensor-Nonce: 5\r\n\r\n" % (len(BODY), BODY)
+    chunked = request(content_length=None, transfer_encoding="chunked").removesuffix(BODY)
+    # Behind another request, so that it is read as a whole before its head is judged.
+    reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+    writer.write(request() + chunked + body)
+    assert await port.answer(reader) == (200, {})
+    assert await port.answer(reader) == (200, {})
+    writer.close()
+
+
+@pytest.mark.parametrize(("length", "status"), [("0", 401), (None, 400)])
+async def test_an_offer_to_upgrade_is_declined_and_ends_the_connection(port, length, status):
+    """What follows it on this connection cannot be told from the other protocol."""
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c"}
+    data = request(**offer) if length is None else request(content_length=length, **offer)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+    writer.write(data)
+    async with asyncio.timeout(2):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
+    assert b"connection: close" in answer
+    assert (b"upgrade_declined" in answer) == (status == 400)
+
+
+async def test_a_head_begun_behind_another_request_is_timed_out_like_any(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+    writer.write(request() + b"POST /echo HTTP/1.1\r\nHost: ")
+    assert await port.answer(reader) == (200, {})
+    async with asyncio.timeout(2):
+        status, error = await port.answer(reader)
+    writer.close()
+    assert (status, error["code"]) == (408, "head_timeout")

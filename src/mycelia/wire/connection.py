@@ -106,7 +106,8 @@ class _Request:
     keep_alive: bool
     is_chunkable: bool
     """HTTP/1.0 knows no chunks: there the end of the connection is the end of an answer."""
-    is_head_long: bool
+    fault: Rejection | None
+    """What the head is refused for before the application sees it."""
     admission: Admission | None = None
     parts: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
@@ -129,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._in_head = False
         self._head_bytes = 0
-        """Of an unfinished head, without what is being fed."""
+        """Of an unfinished head, without what is being fed; of what follows a body, too."""
         self._fed_bytes = 0
         self._parsed: _Request | None = None
         """Whose body is being received."""
@@ -187,12 +188,12 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         self._fed_bytes = len(data)
+        receiving = self._parsed
+        before_bytes = receiving.size_bytes if receiving is not None else 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Not offered: the request itself is answered, and nothing after it understood.
-            if self._parsed is not None:
-                self._parsed.keep_alive = False
+            pass  # Declined in the head; nothing after that is understood.
         except httptools.HttpParserError:
             self._strike()
             self._give_up(
@@ -207,6 +208,15 @@ class Connection(asyncio.Protocol):
         if self._in_head:
             self._head_bytes += self._fed_bytes
             if self._head_bytes > self._limits.head_bytes:
+                self._give_up(self._head_too_large())
+        elif (
+            receiving is not None
+            and receiving is self._parsed
+            and receiving.size_bytes == before_bytes
+        ):
+            # What brings no body is trailers, or chunks that say more about themselves than is in.
+            self._head_bytes += self._fed_bytes
+            if self._head_bytes > self._limits.head_bytes + before_bytes:
                 self._give_up(self._head_too_large())
 
     def pause_writing(self) -> None:
@@ -235,7 +245,9 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        # What comes after a body changes nothing: its head was judged, here or by a proxy.
+        if self._in_head:
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -252,13 +264,17 @@ class Connection(asyncio.Protocol):
             None if chunked else int(length or 0),
         )
         is_chunkable = self._parser.get_http_version() != "1.0"
-        keep_alive = is_chunkable and self._parser.should_keep_alive()
+        is_offer = self._parser.should_upgrade()
+        keep_alive = is_chunkable and not is_offer and self._parser.should_keep_alive()
         # Most heads come alone and whole: then what was fed bounds them, and nothing is summed up.
         limit = self._limits.head_bytes
         is_long = self._head_bytes + self._fed_bytes > limit and (
             sum(map(len, headers.values())) > limit
         )
-        request = self._parsed = _Request(head, keep_alive, is_chunkable, is_long)
+        fault = self._head_too_large() if is_long else None
+        if is_offer and head.length_bytes != 0:
+            fault = _upgrade()
+        request = self._parsed = _Request(head, keep_alive, is_chunkable, fault)
         if self._current is None:
             self._open(request)
         else:
@@ -267,9 +283,11 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         request = self._parsed
-        if request is None or request.is_refused:
+        if request is None:
             return
         request.size_bytes += len(data)
+        if request.is_refused:
+            return
         admission = request.admission
         if admission is not None and request.size_bytes > admission.body_bytes:
             self._refuse(request, too_large(admission.body_bytes))
@@ -292,8 +310,8 @@ class Connection(asyncio.Protocol):
         """Let the application judge the head; its turn has come."""
         self._current = request
         try:
-            if request.is_head_long:
-                raise self._head_too_large()
+            if request.fault is not None:
+                raise request.fault
             admission = self._port.application.admit(request.head)
             if (request.head.length_bytes or request.size_bytes) > admission.body_bytes:
                 _received(admission)
@@ -357,9 +375,9 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
             self._open(following)
         else:
-            is_stuck = self._drained is not None
-            wait_s = self._limits.body_s if is_stuck else self._limits.idle_s
-            self.expires_s = monotonic() + wait_s
+            limits = self._limits
+            wait_s = limits.head_s if self._in_head else limits.idle_s
+            self.expires_s = monotonic() + (limits.body_s if self._drained is not None else wait_s)
 
     # the end of a connection
 
@@ -420,7 +438,9 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         request = self._current
-        if request is None or request.task is None:
+        if request is not None and request.is_refused:
+            pass  # It has its answer.
+        elif request is None or request.task is None:
             self._transport.write(self._encoded(why, keep_alive=False))
         else:
             request.task.cancel()
@@ -532,6 +552,16 @@ def too_large(limit_bytes: int) -> Rejection:
         "body_too_large",
         f"The body exceeds the limit of {limit_bytes} bytes.",
         "Send a smaller request.",
+    )
+
+
+def _upgrade() -> Rejection:
+    # The parser takes the body for the other protocol, so it cannot be served without.
+    return Rejection(
+        400,
+        "upgrade_declined",
+        "The request has a body and offers another protocol, which this port does not speak.",
+        "Send it without the Upgrade header.",
     )
 
 
