@@ -3,7 +3,8 @@
 A receipt names the manifest under which an answer was given, so answers are counted per claim: who
 changes its claim begins anew, and who answers under none has nothing to attest. An answer speaks
 for the claim if it scores at least the subnet's `floor`. One stray answer in a hundred is forgiven,
-for checks have false alarms; a miner that cheats on one request in ten is past that in no time.
+for checks have false alarms; a miner that cheats on one request in ten is past that in no time, and
+takes its strays along to the next claim: one that differs in its price alone would wipe them out.
 
 The fewer answers a claim rests on, the shorter the word holds: a minute after one, five after
 twenty. So a good newcomer is offered at once, and one that only began well not for long. Nobody is
@@ -51,7 +52,7 @@ Published = Callable[[int], Awaitable[Mapping[str, bytes]]]
 
 @dataclass
 class Evidence:
-    """What was seen of one miner under its present claim."""
+    """What was seen of one miner under its present claim, and what it was found out at under others."""
 
     miner: Identity
     claim: str
@@ -63,11 +64,16 @@ class Evidence:
     @property
     def doubt(self) -> str:
         """Why there is no attestation; empty if nothing speaks against one."""
-        if self.strays > (_FORGIVEN if len(self.answers) >= KNOWN_SAMPLES else 0):
+        if self.has_strayed:
             return "answers_differ"
         if self.failures >= _SILENT:
             return "silent"
         return ""
+
+    @property
+    def has_strayed(self) -> bool:
+        """More often than checks have false alarms."""
+        return self.strays > (_FORGIVEN if len(self.answers) >= KNOWN_SAMPLES else 0)
 
     @property
     def strays(self) -> int:
@@ -87,7 +93,9 @@ def weighed(held: Evidence | None, sample: Sample, floor: float) -> Evidence | N
     if sample.verdict is not Verdict.SCORED:
         return held
     if held is None or (held.miner, held.claim) != (sample.miner, sample.claim):
-        held = Evidence(sample.miner, sample.claim)
+        before, held = held, Evidence(sample.miner, sample.claim)
+        if before is not None and before.miner == sample.miner and before.has_strayed:
+            held.answers.extend([False] * before.strays)
     held.answers.append(sample.score >= floor)
     held.failures = 0
     return held

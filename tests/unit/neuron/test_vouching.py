@@ -72,6 +72,19 @@ def test_void_and_failed_samples_are_no_answers():
     assert not evidence(*answered, *[FAILED] * 10, sample()).doubt
 
 
+def test_who_was_found_out_cannot_claim_the_same_anew():
+    other = sample(claim="ef" * 32)
+    assert evidence(STRAY, STRAY, other).doubt == "answers_differ"
+    assert evidence(STRAY, STRAY, other, sample()).doubt == "answers_differ"
+    # What is long past is forgotten, under the new claim as under the old.
+    assert not evidence(STRAY, STRAY, *[other] * vouching.WINDOW).doubt
+    # What was forgiven is no debt.
+    assert not evidence(*[sample()] * KNOWN_SAMPLES, STRAY, other).doubt
+    # Whoever registers anew is another miner.
+    newcomer = replace(MINER.identity, registered_at=99)
+    assert not evidence(STRAY, STRAY, sample(miner=newcomer)).doubt
+
+
 def test_evidence_is_for_one_claim_of_one_miner():
     held = [sample()] * 5
     assert len(evidence(*held, sample(claim="ef" * 32)).answers) == 1
