@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mycelia.chain import Header, History, verify_signature
 from mycelia.primitives import Bug
 from mycelia.primitives.errors import MalformedTransaction
+from mycelia.rpc.budget import TimeBudget
 from mycelia.rpc.errors import state_discarded, unknown_block
 from mycelia.rpc.hub import Hub
 from mycelia.rpc.ports import Fate, Sealed, Sealer
@@ -36,6 +37,7 @@ class Node:
     info: ChainInfo
     hub: Hub
     counters: Callable[[], dict[str, int]] = dict
+    explaining: TimeBudget = field(default_factory=TimeBudget)
 
     def __post_init__(self) -> None:
         self.history = History(self.store)

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mycelia.rpc.budget import TimeBudget
 from mycelia.rpc.dispatch import Dispatcher
 from mycelia.testing.devchain import DevChain
 from mycelia.testing.oracle import Person
@@ -103,3 +104,33 @@ def test_a_block_without_an_epoch_says_where_one_was(epoch: tuple[Dispatcher, in
     dispatcher, height, _ = epoch
     error = reply(dispatcher, 1, 0, height + 1)["error"]
     assert f"the last before it ran in block {height}" in error["message"]
+
+
+def test_explanations_leave_time_for_others(
+    epoch: tuple[Dispatcher, int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a second here, and comes a second after the one before."""
+    dispatcher, now_s = epoch[0], 0.0
+
+    def a_second_later() -> float:
+        nonlocal now_s
+        now_s += 1
+        return now_s
+
+    monkeypatch.setattr(dispatcher._node, "explaining", TimeBudget(2, 0.1, a_second_later))
+    answers = [reply(dispatcher, 1, 0) for _ in range(4)]
+    assert ["result" in answer for answer in answers] == [True, True, True, False]
+    refused = answers[-1]["error"]
+    assert (refused["code"], refused["data"][:16]) == (-32000, "Try again in 5 s")
+    now_s += 5
+    assert "result" in reply(dispatcher, 1, 0)
+
+
+def test_what_cannot_be_explained_takes_time_too(
+    epoch: tuple[Dispatcher, int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(0, 1_000, 10))
+    budget = TimeBudget(5, 0.01, lambda: float(next(ticks)))
+    monkeypatch.setattr(epoch[0]._node, "explaining", budget)
+    codes = [reply(epoch[0], 1, 9)["error"]["code"] for _ in range(2)]
+    assert codes == [4003, -32000]

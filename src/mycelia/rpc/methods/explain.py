@@ -31,13 +31,16 @@ def explain(
     """How a subnet's epoch went for one neuron, by uid or hotkey: from stake and weights to what was staked.
 
     `block` is the epoch's, by hash or height; the newest epoch for null. Amounts are decimal strings.
+    Explanations may take a quarter of this process's time; beyond that they are refused as busy.
     """
     if not 0 <= netuid <= _NETUIDS:
         raise invalid_params(f"netuid must be 0 to {_NETUIDS}, found {netuid}.")
     height = node.height_of(Hash(block)) if isinstance(block, bytes) else block
     if height is not None and not 0 <= height <= _HEIGHTS:
         raise invalid_params(f"block must be a hash, or a height from 0, found {height}.")
-    found = past_epoch(node.store, node.history, NetUid(netuid), _neuron(neuron), height)
+    who = _neuron(neuron)
+    with node.explaining.spent():  # a block begins anew for it
+        found = past_epoch(node.store, node.history, NetUid(netuid), who, height)
     return {
         "netuid": found.netuid,
         "block": found.block,
