@@ -1,4 +1,4 @@
-"""Every intent of the unmodified SDK 11.3 of waves 1 and 2, against a live node, each asserted on its effect."""
+"""Intents of the unmodified SDK 11.3 against a live node, each asserted on its effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every read of the unmodified SDK 11.3 that waves 1 and 2 promise, against a live node, each with its answer."""
+"""Reads of the unmodified SDK 11.3 against a live node, each with its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unmodified 10.x SDK, in an environment of its own, against a live node: waves 1, 2 and 4.
+"""The unmodified 10.x SDK, in an environment of its own, against a live node.
 
 The steps are in `v10`, whose `tour.py` that environment's interpreter runs; here each is one test. `make test-compat`
 makes the environment from `requirements/compat-v10.txt`.

@@ -1,4 +1,4 @@
-"""Wave 1: balances, transfers, blocks."""
+"""Balances, transfers, blocks."""
 
 from __future__ import annotations
 

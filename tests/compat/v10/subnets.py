@@ -1,4 +1,4 @@
-"""Wave 2: subnets, neurons, parameters, endpoints, identities."""
+"""Subnets, neurons, parameters, endpoints, identities."""
 
 from __future__ import annotations
 

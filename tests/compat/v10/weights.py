@@ -1,4 +1,4 @@
-"""Wave 4: weights in the open, behind a hash and behind a beacon's round; bonds; children."""
+"""Weights in the open, behind a hash and behind a beacon's round; bonds; children."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ class Bootstrap:
         names = (*VALIDATORS, *(miner.name for miner in subnet.miners))
         await asyncio.gather(
             *(
-                # The SDK's own intent goes through MevShield, which this chain lacks.
+                # Not the SDK's intent, which goes through MevShield: nothing here is secret.
                 self.chain.submit_call(
                     calls.SubtensorModule.burned_register(
                         netuid, self.wallets[name].hotkey.ss58_address
