@@ -155,12 +155,20 @@ class ReceiptBook:
         return statement.leaf
 
     async def seal(self, subnet: str, epoch: int) -> SealedRoot:
-        """Close an epoch and all before it; return its root. Sealing again returns the same."""
+        """Close an epoch, and what before it was left open; return its root.
+
+        Sealing again returns the same.
+        """
 
         def write(db: sqlite3.Connection) -> SealedRoot:
             kept = _root(db, subnet, epoch)
             if kept is not None:
                 return kept
+            # Late ones, and those of epochs whose end nobody was there to seal.
+            db.execute(
+                "UPDATE receipts SET epoch = ? WHERE subnet = ? AND epoch > ? AND epoch < ?",
+                (epoch, subnet, _last_sealed(db, subnet), epoch),
+            )
             leaves = _leaves(db, subnet, epoch)
             root = merkle_root(leaves)
             caller, scheme = self.caller.ss58_address, scheme_of(self.caller)
@@ -212,9 +220,7 @@ def insert_all(db: sqlite3.Connection, rows: Sequence[tuple[str, int, bytes, CoS
     sealed: dict[str, int] = {}
     for subnet, *_ in rows:
         if subnet not in sealed:
-            query = "SELECT max(epoch) FROM roots WHERE subnet = ?"
-            last = db.execute(query, (subnet,)).fetchone()[0]
-            sealed[subnet] = -1 if last is None else last
+            sealed[subnet] = _last_sealed(db, subnet)
     db.executemany(
         "INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         [
@@ -298,6 +304,12 @@ def _leaves(db: sqlite3.Connection, subnet: str, epoch: int) -> list[bytes]:
         "SELECT leaf FROM receipts WHERE subnet = ? AND epoch = ? ORDER BY leaf", (subnet, epoch)
     )
     return [bytes(row[0]) for row in rows]
+
+
+def _last_sealed(db: sqlite3.Connection, subnet: str) -> int:
+    """Return the newest sealed epoch; -1 before the first."""
+    last = db.execute("SELECT max(epoch) FROM roots WHERE subnet = ?", (subnet,)).fetchone()[0]
+    return -1 if last is None else int(last)
 
 
 def _root(db: sqlite3.Connection, subnet: str, epoch: int) -> SealedRoot | None:

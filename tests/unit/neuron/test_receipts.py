@@ -118,6 +118,23 @@ async def test_a_late_receipt_goes_to_the_open_epoch_and_leaves_the_root_alone(b
     assert refused.value.code == "epoch_open"
 
 
+async def test_what_no_seal_has_covered_goes_under_the_next_one(book):
+    # The program was not running when this one's epoch ended.
+    missed = await book.add("text", 3, receipt(1))
+    await book.seal("text", 23)
+    # The seal came while these two were under way; epochs are heights, and 24 is none.
+    late = [await book.add("text", 23, receipt(2)), await book.add("text", 3, receipt(3))]
+    elsewhere = await book.add("vision", 3, receipt(4))
+    sealed = await book.seal("text", 43)
+    assert sealed.count == 2
+    for leaf, epoch in [(missed, 23), *((leaf, 43) for leaf in late)]:
+        proof, root = book.proof(leaf)
+        assert root.epoch == epoch
+        proof.verify(book.find(leaf), root.root)
+    with pytest.raises(ReceiptError):
+        book.proof(elsewhere)
+
+
 async def test_a_root_covers_its_place_and_count(book):
     await book.add("text", 3, receipt(1))
     root = await book.seal("text", 3)
