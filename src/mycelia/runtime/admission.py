@@ -1,7 +1,8 @@
 """What does not get to wait: calls that would fail in the next block, where clients expect to hear so at once.
 
 Most of them are free, so whoever repeats one would fill blocks for nothing. Each is tried on the state as it is, one
-block later, and undone. Clients know the refusal by a number; `bittensor.error_map` has the same list. Only the pool
+block later, and undone; of those that create subnets only the rate limit, for to try them may be to dissolve another
+subnet. Clients know the refusal by a number; `bittensor.error_map` has the same list. Only the pool
 asks: in a block the call itself decides, so what came in before its state changed may still fail there.
 
 Source: subtensor@14bc6f9 `pallets/subtensor/src/{extensions,guards}`, `runtime/src/{sudo_wrapper,check_mortality}.rs`.
@@ -48,9 +49,9 @@ _SERVING: Final[dict[type[DispatchError], int]] = {
     ServingRateLimitExceeded: 12,
     InvalidPort: 13,
 }
+_CREATING: Final = ("register_network", "register_network_with_identity")
 _TRIED: Final[dict[str, dict[type[DispatchError], int]]] = {
-    "register_network": {NetworkTxRateLimitExceeded: 6},
-    "register_network_with_identity": {NetworkTxRateLimitExceeded: 6},
+    **{name: {NetworkTxRateLimitExceeded: 6} for name in _CREATING},
     **dict.fromkeys(("serve_axon", "serve_axon_tls", "serve_prometheus"), _SERVING),
     **dict.fromkeys(
         (
@@ -114,7 +115,10 @@ def _try(pallets: Pallets, call: Call, signer: AccountId) -> None:
     try:
         with system.state.read_only():
             system.number = BlockNumber(system.number + 1)
-            call.spec.function(pallets.owner_of(call.spec), Origin(signer), **call.args)
+            if call.spec.name in _CREATING:
+                pallets.creation.check_rate()
+            else:
+                call.spec.function(pallets.owner_of(call.spec), Origin(signer), **call.args)
     except DispatchError as cause:
         number = _TRIED[call.spec.name].get(type(cause))
         if number is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from bittensor.error_map import CUSTOM_TRANSACTION_ERRORS
 
+from mycelia.pallets.subtensor.subnets.creation import Creation
 from mycelia.primitives import InvalidTransaction
 from mycelia.runtime.admission import _TRIED
 from mycelia.testing.oracle import Person, compose
@@ -101,6 +102,20 @@ def test_endpoints(world: SubnetWorld) -> None:
 def test_subnets_too_soon(world: SubnetWorld) -> None:
     hotkey = world.address("//Alice_hk9")
     assert subtensor(world, "//Alice", "register_network", hotkey=hotkey) == "RateLimitExceeded"
+    another = world.address("//Alice_hk1")
+    assert subtensor(world, "//Bob", "register_network", hotkey=another) == "RateLimitExceeded"
+
+
+def test_no_subnet_is_made_to_see_whether_one_may_be(
+    world: SubnetWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take dissolving another, which is too much work for what has not been paid."""
+    made = []
+    monkeypatch.setattr(Creation, "_create", lambda *terms: made.append(terms))
+    hotkey = world.address("//Alice_hk9")
+    subtensor(world, "//Alice", "register_network", hotkey=hotkey)
+    subtensor(world, "//Alice", "register_network_with_identity", hotkey=hotkey, identity=None)
+    assert not made
 
 
 def test_sudo_is_for_the_operator(world: SubnetWorld) -> None:

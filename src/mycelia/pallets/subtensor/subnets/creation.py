@@ -151,10 +151,7 @@ class Creation(Pallet, name="SubtensorModule"):
             self.clock.now() >= network.network_registration_start_block,
             SubNetRegistrationDisabled,
         )
-        ensure(
-            self.limits.passes(NetworkLastRegistered(), network.network_rate_limit),
-            NetworkTxRateLimitExceeded,
-        )
+        self.check_rate()
         is_full = self.subnets.total_networks > network.subnet_limit
         pruned = self.dissolution.get_subnet_to_prune() if is_full else None
         ensure(not is_full or pruned is not None, SubnetLimitReached)
@@ -178,6 +175,11 @@ class Creation(Pallet, name="SubtensorModule"):
         self.children.lend_from_root(netuid)
         # TELL
         self.deposit(NetworkAdded(netuid, POOL_MECHANISM))
+
+    def check_rate(self) -> None:
+        """`NetworkTxRateLimitExceeded` where a subnet was created too recently for another."""
+        limit = self.subnets.network.network_rate_limit
+        ensure(self.limits.passes(NetworkLastRegistered(), limit), NetworkTxRateLimitExceeded)
 
     @view(api="SubnetRegistrationRuntimeApi")
     def get_network_registration_cost(self) -> Tao:
