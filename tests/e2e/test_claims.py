@@ -105,7 +105,8 @@ def test_honest_miners_show_the_word_of_every_validator(network):
 
 
 def attesting(up, name):
-    return shown(up, name).attested_by(netuid(up))
+    validators = {hotkey(up, validator) for validator in VALIDATORS}
+    return shown(up, name).attested_by(netuid(up), validators)
 
 
 def test_liars_end_without_a_word_and_are_not_offered(network):

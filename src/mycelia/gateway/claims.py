@@ -93,7 +93,7 @@ class AttestedClaims:
             return route
         # A miner with a permit is a validator, too, but not of its own claim.
         others = {hotkey: s for hotkey, s in stakes.items() if hotkey != route.endpoint.hotkey}
-        word = sum(others.get(hotkey, 0) for hotkey in document.attested_by(netuid))
+        word = sum(others[hotkey] for hotkey in document.attested_by(netuid, among=others))
         total = sum(others.values())
         if not total or word < self._quorum * total:
             return route

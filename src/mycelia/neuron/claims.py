@@ -178,12 +178,8 @@ class Attester:
 
     def is_shown(self, document: ClaimDocument) -> bool:
         """Whether a miner shows a live word of this validator's; a miner that restarted has none."""
-        own = [
-            signed
-            for signed in document.attestations
-            if signed.attestation.validator == self._keypair.ss58_address
-        ]
-        return bool(document.model_copy(update={"attestations": own}).attested_by(self._netuid))
+        own = (self._keypair.ss58_address,)
+        return bool(document.attested_by(self._netuid, among=own))
 
     async def attest(self, endpoint: Endpoint, manifest: Manifest, life_s: float = LIFE_S) -> None:
         """Bring the miner an attestation of its claim. Raises `WireError`."""

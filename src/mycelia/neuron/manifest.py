@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Container
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -179,15 +180,18 @@ class ClaimDocument(BaseModel):
             raise _invalid("the document is too long")
         return _parsed(cls, data)
 
-    def attested_by(self, netuid: int) -> frozenset[str]:
-        """Validators whose signed word for exactly this claim holds at this moment."""
+    def attested_by(self, netuid: int, among: Container[str]) -> frozenset[str]:
+        """Which of some hotkeys gave their signed word for exactly this claim, as holds by now.
+
+        Only theirs is checked: a miner may show the words of as many strangers as fit.
+        """
         manifest = self.claim.manifest
         digest = manifest.digest().hex()
         found = set()
         for signed in self.attestations:
             said = signed.attestation
             is_this = (said.miner, said.netuid, said.claim) == (manifest.miner, netuid, digest)
-            if is_this and said.is_live:
+            if is_this and said.is_live and said.validator in among:
                 try:
                     signed.verify()
                 except ClaimError:

@@ -195,3 +195,17 @@ async def test_words_that_are_remembered_expire_like_others(monkeypatch):
     monkeypatch.setattr(Attestation, "is_live", False)
     await directory.refresh()
     assert directory.routes("text")[0].manifest is None
+
+
+async def test_words_of_strangers_cost_no_look_at_their_signatures(monkeypatch):
+    """A miner may show as many as fit, and each is checked again at every look at the chain."""
+    world = World(0, 1, 2)
+    strangers = [bittensor_core.Keypair.create_from_uri(f"//stranger{n}") for n in range(20)]
+    words = [SignedAttestation.by(stranger, CLAIM, NETUID) for stranger in strangers]
+    shown = world.document_.attestations
+    world.document_ = world.document_.model_copy(update={"attestations": words + shown})
+    checked = []
+    verify = SignedAttestation.verify
+    monkeypatch.setattr(SignedAttestation, "verify", lambda it: (checked.append(it), verify(it)))
+    assert await manifest(world) == CLAIM
+    assert len(checked) == len(shown)

@@ -123,7 +123,7 @@ def test_what_cannot_be_read_is_refused(data):
 def attested(*attestations: SignedAttestation) -> frozenset[str]:
     return ClaimDocument.parse(
         document(SignedManifest.by(MINER, manifest()), *attestations)
-    ).attested_by(NETUID)
+    ).attested_by(NETUID, {key.ss58_address for key in (VALIDATOR, OTHER, MINER)})
 
 
 def test_only_live_words_about_this_claim_by_their_validator_count():
@@ -170,7 +170,9 @@ async def test_a_validator_reads_and_attests_and_anybody_sees_it(desk):
         found = ClaimDocument.parse(await anybody.document(endpoint, PATH, 5.0))
         assert attester.is_shown(found)
         assert not Attester(OTHER, NETUID, caller, known).is_shown(found)
-    assert found.attested_by(NETUID) == {VALIDATOR.ss58_address}
+    asked = {VALIDATOR.ss58_address, OTHER.ss58_address}
+    assert found.attested_by(NETUID, asked) == {VALIDATOR.ss58_address}
+    assert not found.attested_by(NETUID, among=())
     assert len(found.attestations) == 1
 
 
