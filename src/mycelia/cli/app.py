@@ -61,7 +61,9 @@ def up(
     ] = None,
     block_time: Annotated[float, typer.Option(min=0.1, help="Seconds between blocks.")] = 1.0,
     tempo: Annotated[int, typer.Option(min=2, help="Blocks between epochs.")] = 20,
-    only: Annotated[list[str] | None, typer.Option(help="Run only this subnet; repeat.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run only this subnet; may be repeated.")
+    ] = None,
     rpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the node's RPC.")] = 9944,
     gateway_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the gateway.")
@@ -98,7 +100,7 @@ def mine(
     netuid: Annotated[int, typer.Option(help="The subnet's number on the chain.")],
     wallet: Wallet,
     variant: Annotated[
-        str | None, typer.Option("--miner", help="Which of its miners; the first, if not said.")
+        str | None, typer.Option("--miner", help="Which of its miners; the first if absent.")
     ] = None,
     hotkey: Hotkey = "default",
     wallets: Wallets = _USER_WALLETS,
@@ -112,7 +114,7 @@ def mine(
         list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")
     ] = None,
     price_rao: Annotated[
-        int, typer.Option(min=0, help="Asked for a million tokens; told in the manifest.")
+        int, typer.Option(min=0, help="Rao asked for a million tokens; told in the manifest.")
     ] = 0,
     log: Log = None,
     status: Status = None,
@@ -222,10 +224,10 @@ def score(
         ".mycelia"
     ),
     ledger: Annotated[
-        list[Path] | None, typer.Option(help="A validator's ledger; of the folder if absent.")
+        list[Path] | None, typer.Option(help="A validator's ledger; those of the folder if absent.")
     ] = None,
 ) -> None:
-    """Say what validators hold of a miner: which checks, which scores, what would change it."""
+    """Say how validators score a miner: which checks, which scores, what would change it."""
     from mycelia.cli.score import hotkey_of, lines, views
 
     ledgers = ledger or sorted((directory / "ledgers").glob("*.sqlite"))

@@ -30,7 +30,9 @@ def asked(endpoint: str, netuid: int, neuron: str, block: int | None) -> dict[st
             reply = json.load(answer)
     except (OSError, ValueError) as cause:
         raise AppError(
-            "node_away", f"{endpoint} does not answer: {cause}.", "Check --endpoint."
+            "node_away",
+            f"{endpoint} does not answer: {getattr(cause, 'reason', cause)}.",
+            "Check --endpoint, and that the network is up.",
         ) from cause
     if error := reply.get("error"):
         raise AppError("not_explained", error["message"], str(error.get("data", "")))
