@@ -37,6 +37,7 @@ Hex = NewType("Hex", bytes)
 Hash = NewType("Hash", bytes)
 
 _HASH_BYTES: Final = 32
+_LONGEST_INT: Final = len("0x") + 16
 Reader = Callable[[Any], Any]  # Any: JSON on one side, whatever the annotation says on the other
 
 
@@ -149,6 +150,8 @@ def read_hash(value: Any) -> bytes:
 def read_int(value: Any) -> int:
     """A whole number, or one as 0x-hex; booleans are none."""
     if isinstance(value, str) and value[:2] == "0x":
+        if len(value) > _LONGEST_INT:  # JSON's own whole numbers end there, too
+            raise ValueError("expected at most 64 bits.")
         return int(value, 16)
     if type(value) is not int:
         raise TypeError("expected a whole number.")

@@ -83,6 +83,7 @@ def test_amounts_are_text_and_keys_hex(epoch: tuple[Dispatcher, int, str]) -> No
         ((1, 0, 10**6), 4003, "not committed"),
         ((1, 0, "0x" + "77" * 32), 4003, "UnknownBlock"),
         ((65_536, 0), -32602, "netuid must be"),
+        (("0x" + "f" * 5_000, 0), -32602, "at most 64 bits"),
         ((1, 0, -1), -32602, "from 0"),
         ((1, "somebody"), -32602, "neither a uid nor an account"),
         ((1, "0x1234"), -32602, "32 bytes"),
