@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import sqlite3
 import time
 from collections import Counter
@@ -30,6 +31,7 @@ from mycelia.neuron.receipts import ReceiptBook
 from mycelia.wire.contract import Signer
 from mycelia.wire.receipt import Exchange, Receipt, Times
 
+_log = logging.getLogger(__name__)
 _SCHEMA = """
 CREATE TABLE usage (
     id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL,
@@ -164,15 +166,26 @@ class Meter:
                 await asyncio.sleep(_GATHER_S)
             rows, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             self._is_busy = len(rows) > 1
-            try:
-                await journal.write(partial(_insert, rows))
-            except (JournalError, sqlite3.Error):
-                # The answers are good and the rows will be written; not now, is all.
-                self._metrics.late_receipts += len(rows)
-                _settle(rows, is_safe=False)
-            else:
-                _settle(rows, is_safe=True)
+            await self._commit(journal, rows)
         self._writer = None
+
+    async def _commit(self, journal: Journal, rows: Sequence[_Row]) -> None:
+        """Write rows together; if one of them does not fit, each by itself."""
+        try:
+            await journal.write(partial(_insert, rows))
+        except JournalError:
+            # The answers are good and the rows will be written; not now, is all.
+            self._metrics.late_receipts += len(rows)
+            _settle(rows, is_safe=False)
+        except (sqlite3.Error, OverflowError) as error:
+            if len(rows) > 1:
+                for row in rows:
+                    await self._commit(journal, [row])
+                return
+            _log.error("a use cannot be written: %s", error)
+            _settle(rows, is_safe=False)
+        else:
+            _settle(rows, is_safe=True)
 
     async def usage(self, account: Account) -> dict[str, dict[str, int]]:
         """Return what an account used, by model: of all time if there is a file."""
