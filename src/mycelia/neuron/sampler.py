@@ -86,8 +86,9 @@ class Sampler:
                 rng = challenge_rng(round_.seed, miner.hotkey)
                 challenge = await self._subnet.challenge(rng)
                 streamed = self._subnet.Piece is not None and rng.random() < _STREAMED
-                asked.append(self._sample(miner, challenge, round_, streamed))
-        return list(await asyncio.gather(*asked))
+                asked.append((miner, challenge, streamed))
+        begun = (self._sample(m, challenge, round_, streamed) for m, challenge, streamed in asked)
+        return list(await asyncio.gather(*begun))
 
     async def _sample(
         self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool

@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
+import gc
 import json
 import sqlite3
+import warnings
 from dataclasses import replace
 
 import aiohttp
@@ -532,3 +534,20 @@ async def test_every_scored_sample_has_its_receipt_and_epochs_are_sealed(tmp_pat
     events = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     (sealed,) = [event for event in events if event["event"] == "receipts_sealed"]
     assert (sealed["epoch"], sealed["count"] >= 6) == (0, True)
+
+
+async def test_a_round_whose_challenge_fails_leaves_nothing_begun():
+    class Fickle(Sum):
+        async def challenge(self, rng):
+            self.made = getattr(self, "made", 0) + 1
+            if self.made == 2:
+                raise ValueError("no more pictures")
+            return await super().challenge(rng)
+
+    plan = Round(1, bytes(32), [neuron(uid, f"h{uid}", port=1) for uid in range(2)])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(ValueError, match="pictures"):
+            await Sampler(Fickle(None), None).run(plan)
+        gc.collect()
+    assert not told
