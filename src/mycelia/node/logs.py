@@ -11,7 +11,7 @@ import time
 
 
 class OneLine(logging.Formatter):
-    """Whatever is said, its line ends are escaped."""
+    """Whatever is said, its line ends are escaped, and what else could move a terminal."""
 
     def __init__(self) -> None:
         self.converter = time.gmtime
@@ -21,7 +21,12 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        return super().format(record).replace("\n", "\\n")
+        said = super().format(record)
+        return said if said.isprintable() else "".join(map(_visible, said))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def set_up_logging(level: str) -> None:

@@ -37,3 +37,9 @@ def test_a_traceback_stays_on_its_line() -> None:
         said = line("extrinsic_broke_a_rule", failure=True)
     assert "\n" not in said
     assert "ZeroDivisionError: first\\nsecond" in said
+
+
+def test_no_character_begins_a_line_of_its_own() -> None:
+    said = line("extrinsic_refused cause=%s", "one\r\ntwo\x85three\u2028four\x1b[2J")
+    assert said.splitlines() == [said]
+    assert said.isprintable()
