@@ -124,9 +124,7 @@ def mine(
     """Serve a subnet's work, on any Bittensor-compatible chain on which the hotkey is registered."""
     from mycelia.cli.processes import Serving, Station, run_miner
 
-    station = Station(
-        wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port, talks=True
-    )
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port)
     serving = Serving(netuid, host, port, public_host, frozenset(gateway or ()), price_rao)
     run_miner(station, subnet, variant, serving)
 
@@ -153,9 +151,7 @@ def validate(
     """Judge the miners of subnets and set their weights, on any Bittensor-compatible chain."""
     from mycelia.cli.processes import Station, run_validator
 
-    station = Station(
-        wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port, talks=True
-    )
+    station = Station(wallet, endpoint, wallets, wallet, log, status, models, hotkey, monitor_port)
     words = subnets if netuid is None else [f"{subnet}={netuid}" for subnet in subnets]
     run_validator(station, netuids(words), ledger, round_seconds)
 

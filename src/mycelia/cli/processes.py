@@ -34,12 +34,10 @@ class Station:
     models: Path | None = None
     hotkey: str = "default"
     monitor_port: int | None = None
-    talks: bool = False
-    """Events go to the terminal where no file is named."""
 
     def event_log(self) -> EventLog:
-        """Where this process writes its events."""
-        return EventLog(self.log, self.name, sys.stderr if self.talks else None)
+        """Where this process writes its events: the terminal, where no file is named."""
+        return EventLog(self.log, self.name, sys.stderr)
 
     def wallet_keys(self) -> bittensor.Wallet:
         """The wallet, its hotkey unlocked. Raises WalletError."""
