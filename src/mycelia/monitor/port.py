@@ -60,14 +60,16 @@ class Monitor:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(
-            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        with (
+            contextlib.closing(writer),
+            contextlib.suppress(
+                OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+            ),
         ):
             async with asyncio.timeout(_HEAD_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(self._reply(head.split(b" ", 2)))
                 await writer.drain()
-        writer.close()
 
     def _reply(self, request: list[bytes]) -> bytes:
         method, path = (request[0], request[1].decode("latin-1")) if len(request) > 2 else (b"", "")
