@@ -82,11 +82,15 @@ class Stream:
     # Any: only the subnet's own module and the translation for it know its pieces.
     async def batches(self) -> AsyncGenerator[list[Any], None]:
         """Yield the pieces as they arrive together. Raises ApiError when the miner breaks off."""
+        seen = list(self._first)
         try:
             yield self._first
             async for chunks in self._batches:
-                yield _pieces(self._subnet, chunks)
+                pieces = _pieces(self._subnet, chunks)
+                seen += pieces
+                yield pieces
             _check_claim(self.route, self._rest.receipt)
+            _check_usage(_parsed(lambda: self._subnet.Answer.fold(seen)), self._rest.receipt)
         except WireError as error:
             self._attempt.failed(error)
             raise ApiError(

@@ -81,10 +81,9 @@ class ClaimDesk:
             signed.verify()
         except ClaimError as error:
             raise Rejection(400, error.code, error.message, error.remedy) from None
-        if (
-            len(self._attestations) >= MOST_ATTESTATIONS
-            and said.validator not in self._attestations
-        ):
+        # Out and in again: the first in line is then the one that was renewed longest ago.
+        self._attestations.pop(said.validator, None)
+        if len(self._attestations) >= MOST_ATTESTATIONS:
             self._attestations.pop(next(iter(self._attestations)))
         self._attestations[said.validator] = signed
         return b"{}"

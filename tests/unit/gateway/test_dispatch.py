@@ -207,6 +207,17 @@ async def test_an_answer_cut_off_without_error_is_not_complete():
     assert (await world.dispatcher.fold(Words, ASK)).reply.text == "other."
 
 
+@pytest.mark.parametrize("fault", ["cut off", "another use"])
+async def test_a_streamed_answer_that_ends_wrong_is_said_to_be_incomplete(fault):
+    world = World(a=["half"] if fault == "cut off" else ["many", "."])
+    if fault == "another use":
+        world.miners.receipts["a"] = replace(RECEIPT, tokens_in=9, tokens_out=9)
+    with pytest.raises(ApiError, match="malformed_answer"):
+        await world.streamed()
+    assert world.router.health("a").failures == 1
+    assert world.is_idle()
+
+
 async def test_the_last_in_line_gets_all_the_time_there_is():
     world = World(a=[HANG], b=[0.6, "late", "."])
     assert await world.streamed() == ("b", "late.")

@@ -21,7 +21,15 @@ from mycelia.neuron.manifest import (
     commitment,
     committed_digest,
 )
-from mycelia.wire import AllowSet, Endpoint, Refused, WireClient, WireServer
+from mycelia.wire import (
+    AllowSet,
+    Deadline,
+    Endpoint,
+    Inbound,
+    Refused,
+    WireClient,
+    WireServer,
+)
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 OTHER = bittensor_core.Keypair.create_from_uri("//other")
@@ -220,3 +228,16 @@ async def test_a_document_that_is_not_there_is_said_to_be(desk):
         with pytest.raises(Refused) as refused:
             await anybody.document(endpoint, "/.well-known/nothing", 5.0)
     assert refused.value.code == "unknown_route"
+
+
+async def test_who_renewed_longest_ago_makes_room_for_another_validator(monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.claims.MOST_ATTESTATIONS", 2)
+    desk = ClaimDesk(MINER, manifest())
+    first, second, third = (bittensor_core.Keypair.create_from_uri(f"//v{n}") for n in range(3))
+    for keypair in (first, second, first, third):
+        said = SignedAttestation.by(keypair, desk.manifest, NETUID).model_dump_json().encode()
+        await desk.routes()[ATTEST_PATH](
+            Inbound(ATTEST_PATH, said, keypair.ss58_address, Deadline.after(1.0))
+        )
+    shown = [word.attestation.validator for word in desk.live()]
+    assert shown == [first.ss58_address, third.ss58_address]
