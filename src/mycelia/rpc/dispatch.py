@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError, Future
+from time import monotonic
 from typing import Any, Final
 
 import orjson
@@ -26,6 +27,8 @@ from mycelia.rpc.session import Session
 log = logging.getLogger("mycelia.rpc")
 
 BATCH_REQUESTS: Final = 1_024
+BATCH_S: Final = 5.0
+"""After this time the rest of a batch is refused: meanwhile nobody else is answered."""
 _ABSENT: Final = object()
 
 Reply = bytes | Future[bytes] | None
@@ -70,7 +73,11 @@ class Dispatcher:
         if not 0 < len(requests) <= BATCH_REQUESTS:
             reason = f"A batch holds 1 to {BATCH_REQUESTS} requests, this one {len(requests)}."
             return self._failure(None, RpcError(INVALID_REQUEST, "Invalid Request", reason))
-        replies = [self._single(request, session) for request in requests]
+        ends_at_s = monotonic() + BATCH_S
+        replies = [
+            self._single(request, session) if monotonic() < ends_at_s else self._too_late(request)
+            for request in requests
+        ]
         parts = [reply for reply in replies if reply is not None]
         waiting = [part for part in parts if isinstance(part, Future)]
         if not parts:
@@ -89,6 +96,16 @@ class Dispatcher:
         for part in waiting:
             part.add_done_callback(one_done)
         return whole
+
+    def _too_late(self, request: Any) -> bytes | None:
+        try:
+            id_ = _id_of(request)
+        except RpcError as cause:
+            return self._failure(None, cause)
+        if id_ is _ABSENT:
+            return None
+        remedy = "Ask for the rest again, in smaller batches."
+        return self._failure(id_, RpcError(BUSY, "The batch took too long", remedy))
 
     def _later(self, id_: Any, result: Future[Any]) -> Future[bytes]:
         reply: Future[bytes] = result.get_loop().create_future()

@@ -96,6 +96,17 @@ def test_a_batch_is_bounded(dispatcher: Dispatcher) -> None:
     assert reply["error"]["code"] == -32600
 
 
+def test_the_rest_of_a_batch_that_takes_too_long_is_refused(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.0, 1.0, *[9.0] * 3])
+    monkeypatch.setattr("mycelia.rpc.dispatch.monotonic", lambda: next(times))
+    named = {"id": 1, "method": "system_name"}
+    first, *rest = ask(dispatcher, [named, named | {"id": 2}, 7, {"method": "system_name"}])
+    assert first["result"] == "mycelia"
+    assert [(late["id"], late["error"]["code"]) for late in rest] == [(2, -32000), (None, -32600)]
+
+
 async def test_a_batch_waits_for_its_slowest(dispatcher: Dispatcher) -> None:
     message = [{"id": 1, "method": "mycelia_stats"}, {"id": 2, "method": "system_name"}]
     reply = dispatcher.handle(orjson.dumps(message), None)
