@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BATCH = 1000
 _RETRY_S = 1.0
 _KEPT = 20_000
-"""Rows kept in memory while the disk takes none."""
+"""Writes kept in memory while the disk takes none; beyond that the oldest are given up."""
 
 Write = Callable[[sqlite3.Connection], T]
 """Runs in the writer's thread, inside a transaction. It may run again: after a failed commit, or when
