@@ -36,15 +36,18 @@ class Worker:
         """
         if self._closed:
             raise ModelClosed
-        job = asyncio.get_running_loop().run_in_executor(self._pool, function)
+        job = self._pool.submit(function)
+        done = asyncio.wrap_future(job)
         try:
-            await asyncio.wait([job])
+            await asyncio.wait([done])
         except asyncio.CancelledError:
+            # The job itself, and now: through `done` it would be told a turn of the loop later.
             job.cancel()  # if it has not begun, it never will
+            done.cancel()
             raise
-        if job.cancelled():  # by `close`, not by the caller
+        if done.cancelled():  # by `close`, not by the caller
             raise ModelClosed
-        return job.result()
+        return done.result()
 
     async def iterate(
         self, make: Callable[[], Generator[T, None, None]]
