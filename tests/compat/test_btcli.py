@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ class Newcomer:
         self.netuid = 0
         self.addresses: dict[str, str] = {}
         self._home = home
+        self._url = url.replace("ws://", "http://")
         self._env = {
             "HOME": str(home),
             "PATH": os.environ["PATH"],
@@ -67,6 +70,19 @@ class Newcomer:
         answer = self.asks(*words, "--yes")
         assert answer["success"], answer
         return answer
+
+    def waits(self, blocks: int) -> None:
+        """Let this many blocks pass, as a person does who is told of a rate limit."""
+        until, ends_at = self._height() + blocks, time.monotonic() + 2 * blocks
+        while self._height() < until:
+            assert time.monotonic() < ends_at, "the node makes no blocks"
+            time.sleep(0.2)
+
+    def _height(self) -> int:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "chain_getHeader"}).encode()
+        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(json.load(answer)["result"]["number"], 16)
 
     def free(self, wallet: str) -> float:
         """Free TAO of a wallet."""
@@ -180,6 +196,7 @@ def test_a_neuron_says_where_it_answers(newcomer: Newcomer) -> None:
     )
     rows = newcomer.asks("query", "neurons", "--netuid", netuid)
     assert "8091" in json.dumps(neuron_of(rows, 1))
+    newcomer.waits(50)  # ServingRateLimit
     newcomer.does("axon", "reset", "--netuid", netuid, "-w", "new", "-H", "hot")
     rows = newcomer.asks("query", "neurons", "--netuid", netuid)
     assert "8091" not in json.dumps(neuron_of(rows, 1))
