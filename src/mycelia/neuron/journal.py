@@ -16,12 +16,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from mycelia.neuron.sqlite_file import Kind, opened
 from mycelia.primitives.errors import AppError
 
 T = TypeVar("T")
@@ -38,6 +38,9 @@ another write of the same transaction objects."""
 
 class JournalError(AppError):
     """The file cannot be used, or did not take a row in time."""
+
+
+_KIND = Kind("journal", JournalError, "FULL", "a new one is started")
 
 
 @dataclass(slots=True)
@@ -60,36 +63,12 @@ class Journal:
         Raises `JournalError` when the file is foreign, corrupt or newer than this program.
         """
         self.path = path
-        remedy = f"Move {path} away; a new one is started."
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise JournalError("journal_unreadable", f"{path}: {error}.", remedy) from error
-        with ExitStack() as unless_good:
-            unless_good.callback(self._db.close)
-            try:
-                found = self._brought_up({0: schema, **(steps or {})}, version)
-            except sqlite3.Error as error:
-                raise JournalError("journal_unreadable", f"{path}: {error}.", remedy) from error
-            if found > version:
-                raise JournalError(
-                    "journal_newer",
-                    f"{path} has format {found}; this program knows {version}.",
-                    "Run the newer program, or: " + remedy,
-                )
-            unless_good.pop_all()
+        self._db = opened(
+            path, _KIND, {0: schema, **(steps or {})}, version, check_same_thread=False
+        )
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"journal {path.name}", daemon=True)
         self._thread.start()
-
-    def _brought_up(self, steps: Mapping[int, str], version: int) -> int:
-        """Bring the file to a version; the one it had."""
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        found = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if step := steps.get(found):
-            self._db.executescript(f"BEGIN; {step} PRAGMA user_version={version}; COMMIT;")
-        return found
 
     async def write(self, write: Write[T]) -> T:
         """Run a write and return its result once that is safe.

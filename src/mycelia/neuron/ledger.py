@@ -10,14 +10,13 @@ goes on. So a book, and weights that rest on samples still there, come out the s
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mycelia.neuron.book import Identity, Sample, Standing, Verdict, replayed
+from mycelia.neuron.sqlite_file import Kind, opened
 from mycelia.primitives.errors import AppError
 
 _VERSION = 3
@@ -57,6 +56,9 @@ class LedgerError(AppError):
     """The file is not a ledger that this version can use."""
 
 
+_KIND = Kind("ledger", LedgerError, "NORMAL", "the validator starts a new one")
+
+
 @dataclass(frozen=True)
 class SetWeights:
     """A weight vector that the chain took."""
@@ -87,33 +89,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         """Raises LedgerError when the file is foreign, corrupt or newer than this program."""
-        remedy = f"Move {path} away; the validator starts a new one."
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-        except sqlite3.Error as error:
-            raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
-        with ExitStack() as unless_good:
-            unless_good.callback(self._db.close)
-            try:
-                version = self._brought_up()
-            except sqlite3.Error as error:
-                raise LedgerError("ledger_unreadable", f"{path}: {error}.", remedy) from error
-            if version > _VERSION:
-                raise LedgerError(
-                    "ledger_newer",
-                    f"{path} has format {version}; this program knows {_VERSION}.",
-                    "Run the newer program, or: " + remedy,
-                )
-            unless_good.pop_all()
-
-    def _brought_up(self) -> int:
-        """Bring the file to this format; the one it had."""
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if step := _STEPS.get(version):
-            self._db.executescript(f"BEGIN; {step} PRAGMA user_version={_VERSION}; COMMIT;")
-        return version
+        self._db = opened(path, _KIND, _STEPS, _VERSION)
 
     def close(self) -> None:
         """Release the file."""
