@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
 
 import bittensor as bt
-import bittensor_core
 import pytest
 
 from mycelia.pallets.subtensor.commits.kernel import commit_hash
 from mycelia.testing.live import LiveNode
+from tests.compat.sdk import done, raw, refused, sudo, wallet
 
 pytestmark = pytest.mark.slow
 TEMPO = 20
+ADMIN, CHAIN = bt.calls.AdminUtils, bt.calls.SubtensorModule
 
 
 @pytest.fixture(scope="module")
@@ -29,50 +29,24 @@ async def client(node: LiveNode, tmp_path, monkeypatch) -> AsyncIterator[bt.Clie
         yield client
 
 
-def wallet(name: str, hotkey: str) -> bt.KeyedWallet:
-    cold, hot = (bittensor_core.Keypair.create_from_uri(f"//{uri}") for uri in (name, hotkey))
-    return SimpleNamespace(coldkey=cold, coldkeypub=cold, hotkey=hot)
-
-
 def address(who: bt.KeyedWallet) -> str:
     return str(who.hotkey.ss58_address)
 
 
-async def done(client: bt.Client, intent: bt.Intent, who: bt.KeyedWallet) -> bt.ExtrinsicResult:
-    result = await client.execute(intent, who)
-    assert result.success, result
-    return result
-
-
-async def refused(client: bt.Client, intent: bt.Intent, who: bt.KeyedWallet) -> str:
-    result = await client.execute(intent, who)
-    assert not result.success
-    assert result.error is not None
-    return str(result.error.name)
-
-
-async def call(client: bt.Client, call, who: bt.KeyedWallet, **kw) -> None:
-    result = await client.submit_call(call, who, **kw)
-    assert result.success, result
-
-
-async def sudo(client: bt.Client, name: str, pallet: str = "AdminUtils", **params) -> None:
-    inner = await client.compose(getattr(getattr(bt.calls, pallet), name)(**params))
-    await call(client, bt.calls.Sudo.sudo(call=inner), wallet("Alice", "Alice_hk"))
-
-
 async def found(client: bt.Client, owner: bt.KeyedWallet, *members: bt.KeyedWallet) -> int:
     """A started subnet without rate limits whose epochs are `TEMPO` blocks apart; its netuid."""
-    await sudo(client, "sudo_set_admin_freeze_window", window=0)
-    await sudo(client, "sudo_set_network_rate_limit", rate_limit=0)
+    await sudo(client, ADMIN.sudo_set_admin_freeze_window(window=0))
+    await sudo(client, ADMIN.sudo_set_network_rate_limit(rate_limit=0))
     await done(client, bt.RegisterSubnet(), owner)
     netuid = max(subnet.netuid for subnet in await client.subnets.subnets())
     await done(client, bt.StartCall(netuid), owner)
-    await sudo(client, "sudo_set_weights_set_rate_limit", netuid=netuid, weights_set_rate_limit=0)
-    await sudo(client, "sudo_set_tempo", netuid=netuid, tempo=TEMPO)
+    await sudo(
+        client, ADMIN.sudo_set_weights_set_rate_limit(netuid=netuid, weights_set_rate_limit=0)
+    )
+    await sudo(client, ADMIN.sudo_set_tempo(netuid=netuid, tempo=TEMPO))
     for who in members:
-        register = bt.calls.SubtensorModule.burned_register(netuid=netuid, hotkey=address(who))
-        await call(client, register, who)
+        register = CHAIN.burned_register(netuid=netuid, hotkey=address(who))
+        await raw(client, register, who)
     return netuid
 
 
@@ -94,10 +68,10 @@ async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
     netuid = await found(client, owner, miner)
     uids, values, salt = [0, 1], [21_845, 65_535], [7, 7, 7]
     hash_ = commit_hash(bytes(owner.hotkey.public_key), netuid, uids, values, salt, 0)
-    commit = bt.calls.SubtensorModule.commit_weights(netuid=netuid, commit_hash="0x" + hash_.hex())
+    commit = CHAIN.commit_weights(netuid=netuid, commit_hash="0x" + hash_.hex())
     reveal = bt.RevealWeights(netuid, uids=uids, weights=values, salt=salt)
     assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
-    await call(client, commit, owner, signer="hotkey")
+    await raw(client, commit, owner, signer="hotkey")
     made_in = await epoch_of(client, netuid)
     assert await refused(client, reveal, owner) == "RevealTooEarly"
     await until_epoch(client, netuid, made_in + 1)
@@ -107,16 +81,14 @@ async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
     assert rows[0][1] == pytest.approx(0.75, abs=1e-4)
     assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
 
-    await sudo(client, "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=False)
+    await sudo(client, ADMIN.sudo_set_commit_reveal_weights_enabled(netuid=netuid, enabled=False))
     await done(client, bt.SetWeights(netuid, weights={0: 1, 1: 1}), owner)
     rows = await client.weights.weights(netuid)
     assert rows[0] == {0: 0.5, 1: 0.5}
     assert await refused(client, reveal, owner) == "CommitRevealDisabled"
-    await call(
+    await raw(
         client,
-        bt.calls.SubtensorModule.add_stake(
-            hotkey=address(owner), netuid=netuid, amount_staked=10**10
-        ),
+        CHAIN.add_stake(hotkey=address(owner), netuid=netuid, amount_staked=10**10),
         owner,
     )
     epoch = await epoch_of(client, netuid)
@@ -147,12 +119,10 @@ async def test_children_from_naming_to_weight(client: bt.Client) -> None:
     owner, child = wallet("Alice", "Alice_w6"), wallet("Bob", "Bob_w6")
     parent = wallet("Charlie", "Charlie_w6")
     netuid = await found(client, owner, child, parent)
-    await sudo(client, "set_pending_childkey_cooldown", "SubtensorModule", cooldown=3)
-    await call(
+    await sudo(client, CHAIN.set_pending_childkey_cooldown(cooldown=3))
+    await raw(
         client,
-        bt.calls.SubtensorModule.add_stake(
-            hotkey=address(parent), netuid=netuid, amount_staked=10**11
-        ),
+        CHAIN.add_stake(hotkey=address(parent), netuid=netuid, amount_staked=10**11),
         parent,
     )
     await done(client, bt.SetChildren(netuid, [[0.5, address(child)]]), parent)
