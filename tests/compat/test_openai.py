@@ -375,7 +375,7 @@ async def test_health_and_metrics(poet):
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{poet.url}/metrics") as reply:
             metrics = await reply.text()
-        async with session.get(f"{poet.url}/healthz") as reply:
+        async with session.get(f"{poet.url}/health") as reply:
             # One of the two subnets of this gateway has no miner.
             assert (reply.status, (await reply.json())["miners"]) == (503, {"text": 1, "typed": 0})
     line = 'mycelia_gateway_requests_total{path="/v1/chat/completions",status="200"} 1'

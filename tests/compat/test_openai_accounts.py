@@ -184,7 +184,7 @@ async def test_without_a_known_key_nothing_is_served(network, key):
                 await ask
             assert refused.value.code == "invalid_api_key"
     async with aiohttp.ClientSession() as session:
-        for path, status in (("/v1/usage", 401), ("/healthz", 200), ("/metrics", 200)):
+        for path, status in (("/v1/usage", 401), ("/health", 200), ("/metrics", 200)):
             async with session.get(network.url + path) as reply:
                 assert reply.status == status
 

@@ -251,7 +251,7 @@ async def test_garbage_is_named_at_every_path(world, path):
         ("POST", "/v1/subnets/%20%7f", 404, "subnet_not_found"),
         ("POST", "/v1/usage", 405, "method_not_allowed"),
         ("GET", "/v1/chat/completions/../../metrics/x", 404, "not_found"),
-        ("PUT", "/healthz", 405, "method_not_allowed"),
+        ("PUT", "/health", 405, "method_not_allowed"),
         ("GET", "/%", 404, "not_found"),
     ],
 )

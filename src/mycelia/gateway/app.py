@@ -10,7 +10,7 @@
 | `POST /v1/pipelines/text-analysis` | a chat answer, translated if wanted, and its analysis |
 | `GET /v1/receipts/{id}` | a receipt, and the proof that it is in the books |
 | `GET /v1/usage` | what the key's account used |
-| `GET /healthz`, `GET /metrics` | for whoever operates it |
+| `GET /health`, `GET /metrics` | for whoever operates it |
 
 Who may use it says `keys`; without keys, whoever reaches it may.
 """
@@ -90,7 +90,7 @@ class Gateway:
             ("GET", "/v1/subnets/"): self._get_subnet,
             ("GET", "/v1/receipts/"): self._get_receipt,
             ("GET", "/v1/usage"): self._get_usage,
-            ("GET", "/healthz"): self._health,
+            ("GET", "/health"): self._health,
             ("GET", "/metrics"): self._show_metrics,
         }
         self._paths = {path for _, path in self._routes}

@@ -167,7 +167,7 @@ async def test_where_claims_are_required_nothing_is_offered_before_they_hold(net
         status, body, headers = await _asked(process, "/v1/chat/completions", ASK)
         assert (status, body["error"]["code"]) == (503, "not_attested")
         assert headers["retry-after"] == "5"
-        status, health, _ = await _asked(process, "/healthz")
+        status, health, _ = await _asked(process, "/health")
         assert (status, health) == (503, {"miners": {"text": 0}, "not_attested": {"text": 1}})
     assert "secret" not in (network.folder / "log").read_text()
 
