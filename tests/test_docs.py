@@ -78,6 +78,7 @@ IMPORTED_AS = {
     "pycryptodome": "Crypto",
     "scikit-learn": "sklearn",
     "bittensor-core": "bittensor_core",
+    "py-sr25519-bindings": "sr25519",
 }
 DISTRIBUTED_AS = {module: name for name, module in IMPORTED_AS.items()}
 OURS = {"mycelia", "tests", "tools"}

@@ -26,19 +26,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import bittensor_core
-
+from mycelia.crypto import Scheme, ss58_decode, verify
 from mycelia.wire.contract import Signer
 from mycelia.wire.errors import Rejection
 from mycelia.wire.session import SCHEME as SESSION
 from mycelia.wire.session import Session, mac_of
 
 PROTOCOL = "btauth/1"
-SCHEMES: dict[int, str] = {
-    bittensor_core.CRYPTO_ED25519: "ed25519",
-    bittensor_core.CRYPTO_SR25519: "sr25519",
-}
-SCHEME_CODES: dict[str, int] = {name: code for code, name in SCHEMES.items()}
+SCHEMES: dict[str, Scheme] = {"ed25519": Scheme.ED25519, "sr25519": Scheme.SR25519}
 DEFAULT_SCHEME = "sr25519"
 _DEFAULT_SCHEME = DEFAULT_SCHEME.encode()
 
@@ -59,15 +54,18 @@ def signed_text(
 
 def scheme_of(signer: Signer) -> str:
     """Name the signature scheme of a key, as it stands in headers and signed texts."""
-    return SCHEMES[signer.crypto_type]
+    return Scheme(signer.crypto_type).name.lower()
 
 
 def is_signed_by(text: bytes, signature: bytes, hotkey: str, scheme: str) -> bool:
     """Say whether the hotkey's key made the signature; undecodable input was made by nobody."""
+    if scheme not in SCHEMES:
+        return False
     try:
-        return bool(bittensor_core.verify(text, signature, hotkey, SCHEME_CODES.get(scheme, -1)))
+        signer = ss58_decode(hotkey)
     except ValueError:
         return False
+    return verify(text, signature, signer, SCHEMES[scheme])
 
 
 @dataclass(slots=True)
@@ -157,7 +155,7 @@ def read_claim(headers: Mapping[bytes, bytes]) -> Claim:
         mac = _unhexed(headers, b"x-session-mac")
         return Claim(sender, int(nonce), SESSION, mac, receiver, digest, ticket)
     scheme = headers.get(b"x-bittensor-crypto", _DEFAULT_SCHEME).decode("latin-1")
-    if scheme not in SCHEME_CODES:
+    if scheme not in SCHEMES:
         raise _malformed("X-Bittensor-Crypto is neither sr25519 nor ed25519")
     signature = _unhexed(headers, b"x-bittensor-signature")
     if len(signature) != 64:

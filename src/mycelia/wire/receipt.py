@@ -18,7 +18,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mycelia.wire.btauth import SCHEME_CODES, is_signed_by, scheme_of
+from mycelia.wire.btauth import SCHEMES, is_signed_by, scheme_of
 from mycelia.wire.contract import Signer, Usage
 from mycelia.wire.errors import BadReceipt
 
@@ -144,7 +144,7 @@ class Exchange:
             raise _unreadable("The receipt cannot be decoded") from None
         if claim is not None and len(claim) != 32:
             raise _unreadable("The receipt's claim is not a digest")
-        if scheme not in SCHEME_CODES:
+        if scheme not in SCHEMES:
             raise _unreadable("The receipt names an unknown signature scheme")
         # What `Receipt.verify` would do, without taking the receipt apart again.
         full = Exchange(self.miner, self.caller, self.request_digest, claim, usage)

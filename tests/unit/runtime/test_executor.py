@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mycelia.primitives import InvalidTransaction, Tao
@@ -14,7 +16,8 @@ from mycelia.primitives.errors import (
 )
 from mycelia.runtime import ApiNotFound, GenesisConfig, Runtime
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
-from mycelia.runtime.extrinsic import Era
+from mycelia.runtime.extrinsic import Era, SigningContext, signing_payload
+from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 from mycelia.state import MemoryStore, Overlay
 from mycelia.testing.oracle import Person, compose
 
@@ -64,6 +67,15 @@ def test_a_transfer_moves_money_and_takes_the_fee_it_tells(runtime: Runtime) -> 
         "TransactionPayment.TransactionFeePaid",
         "System.ExtrinsicSuccess",
     ]
+
+
+def test_what_a_page_has_signed_as_a_text_is_no_transfer(runtime: Runtime) -> None:
+    xt = runtime.decode(signed(send(5 * TAO)))
+    context = SigningContext(SPEC_VERSION, TRANSACTION_VERSION, GENESIS_HASH, GENESIS_HASH)
+    text = b"<Bytes>" + signing_payload(xt, context) + b"</Bytes>"
+    lured = replace(xt, signature=bytes(ALICE.key.sign(text)))
+    with pytest.raises(BadSignature):
+        runtime.verify(lured, GENESIS_HASH, GENESIS_HASH)
 
 
 def test_a_failed_call_changes_nothing_but_fee_and_nonce(runtime: Runtime) -> None:
