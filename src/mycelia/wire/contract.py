@@ -106,7 +106,8 @@ class WireLimits:
     freshness window of `btauth/1`; requests are remembered for that long, at most
     `replay_entries` of them: beyond that new ones are refused, since forgetting admits replays.
     `unverified_bodies` bounds how many bodies are buffered at once for callers that send no
-    Content-Digest, whose signature can be checked only afterwards.
+    Content-Digest, whose signature can be checked only afterwards; `unverified_per_address` of
+    those places are for one address, so that no single peer holds them all.
 
     An address may cause `strikes` refusals at once and `strikes_per_s` in the long run; then it
     is not listened to. A hotkey may send `burst` requests at once and `per_hotkey_s` per second.
@@ -131,3 +132,4 @@ class WireLimits:
     max_ahead_s: float = 2.0
     replay_entries: int = 200_000
     unverified_bodies: int = 16
+    unverified_per_address: int = 4

@@ -109,7 +109,8 @@ class WireServer:
         self._routes.setdefault(session.PATH, self._open_session)
         self._callers = Buckets(self.limits.per_hotkey_s, self.limits.burst)
         self._inflight = 0
-        self._unverified = 0
+        self._unverified: dict[str, int] = {}
+        """Bodies being received before their signature is known, by address of the caller."""
         self._listener = Listener(self, self.limits)
 
     @property
@@ -155,10 +156,8 @@ class WireServer:
         if claim.body_digest is not None:
             text = claim.text(head.target, claim.body_digest)
             self._check_signature(claim, text, now_ns)
-        elif self._unverified >= limits.unverified_bodies:
-            raise _busy("Too many bodies without a Content-Digest are being received.")
         else:
-            self._unverified += 1
+            self._take_unverified(head.peer)
         arrival = _Arrival(
             handler, head.path, head.target, claim, deadline, now_ns // 1_000_000, text
         )
@@ -167,7 +166,7 @@ class WireServer:
             limits.body_bytes,
             limits.body_s,
             deadline.at_s,
-            self._release_unverified if text is None else None,
+            partial(self._release_unverified, head.peer) if text is None else None,
         )
 
     def _admit_public(self, head: Head) -> Admission:
@@ -285,8 +284,24 @@ class WireServer:
             )
         return Deadline.after(min(int(wanted) / 1000, self.limits.deadline_s))
 
-    def _release_unverified(self) -> None:
-        self._unverified -= 1
+    def _take_unverified(self, peer: str) -> None:
+        """Take a place for a body whose signature is checked afterwards. Raises `Rejection` 429."""
+        taken, limits = self._unverified, self.limits
+        here = taken.get(peer, 0)
+        if here >= limits.unverified_per_address or sum(taken.values()) >= limits.unverified_bodies:
+            raise Rejection(
+                429,
+                "busy",
+                "Too many bodies without a Content-Digest are being received.",
+                "Send a Content-Digest with the head, or wait as long as Retry-After says.",
+                retry_after_s=1,
+            )
+        taken[peer] = here + 1
+
+    def _release_unverified(self, peer: str) -> None:
+        left = self._unverified.pop(peer) - 1
+        if left:
+            self._unverified[peer] = left
 
     def _whole(self, body: bytes, exchange: Exchange, started_ms: int, reply: Reply) -> None:
         now_ms = _unix_ms()
