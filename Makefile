@@ -1,6 +1,6 @@
 # make up     a network on this machine     make check  format, lint, types, contracts, spelling
-# make test   every test but the next       make bench  the figures
-# make test-compat  unmodified clients: SDK 11 and 10, btcli, @polkadot/api (with Node.js)
+# make test   every test but the next two   make bench  the figures
+# make test-compat  unmodified clients: SDK 11 and 10, btcli, openai, @polkadot/api (with Node.js)
 # make test-torch   the optional adapter for PyTorch, in an environment of its own
 # Needs python3 (3.11 or newer), make and a package index; everything lands in .venv.
 
@@ -25,14 +25,14 @@ ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 else
 	$(BIN)/python -m pytest tests/unit $(ARGS)
-	$(BIN)/python -m pytest tests --ignore=tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/unit --ignore=tests/compat $(ARGS)
 endif
 
-# Clients that need an environment of their own, unmodified. `make test` skips them unless this one made it.
+# Clients as they are published; the last two, SDK 10 and @polkadot/api, in environments of their own.
 # Without Node.js the last is skipped, loudly.
 COMPAT := build/compat
 test-compat: $(VENV)/.dev $(COMPAT)/.v10 $(COMPAT)/.polkadot
-	MYCELIA_COMPAT=$(COMPAT) $(BIN)/python -m pytest tests/compat/test_v10.py tests/compat/test_polkadot.py $(ARGS)
+	MYCELIA_COMPAT=$(COMPAT) $(BIN)/python -m pytest tests/compat $(ARGS)
 
 $(COMPAT)/.v10: requirements/compat-v10.txt
 	@echo "Installing the 10.x SDK into $(COMPAT)/v10 (once) ..."
