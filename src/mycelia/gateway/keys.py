@@ -10,8 +10,11 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +25,9 @@ from mycelia.wire.buckets import Buckets
 
 _PREFIX = "myc-"
 _LONGEST = 256
+_EDIT_S = 10.0
+"""How long an edit waits for another one, which takes milliseconds."""
+_TURN_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,10 @@ class Keys:
 
 
 class KeyFile:
-    """A JSON list of `{"name", "sha256", "per_minute"}`, replaced as a whole at each change."""
+    """A JSON list of `{"name", "sha256", "per_minute"}`, replaced as a whole at each change.
+
+    Edits take turns by a lock file beside it; who reads needs no lock.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -132,13 +141,6 @@ class KeyFile:
 
     def add(self, name: str, per_minute: float | None = None) -> str:
         """Make a key for a new account and return it: it is kept nowhere. Raises `KeyFileError`."""
-        known = self.entries() if self.path.exists() else []
-        if any(entry.name == name for entry in known):
-            raise KeyFileError(
-                "key_exists",
-                f"{self.path} holds a key of {name}.",
-                "Revoke that one first, or choose another name.",
-            )
         key = _PREFIX + secrets.token_urlsafe(32)
         try:
             entry = Entry(name=name, sha256=digest_of(key.encode()), per_minute=per_minute)
@@ -149,20 +151,51 @@ class KeyFile:
                 f"An account cannot have this {where}.",
                 "Names are up to 64 letters, digits and _.@-; a rate is above zero.",
             ) from error
-        self._save([*known, entry])
+        with self._turn():
+            known = self.entries() if self.path.exists() else []
+            if any(other.name == name for other in known):
+                raise KeyFileError(
+                    "key_exists",
+                    f"{self.path} holds a key of {name}.",
+                    "Revoke that one first, or choose another name.",
+                )
+            self._save([*known, entry])
         return key
 
     def revoke(self, name: str) -> None:
         """Take an account's key out. Raises `KeyFileError` if there is none."""
-        known = self.entries()
-        left = [entry for entry in known if entry.name != name]
-        if len(left) == len(known):
-            raise KeyFileError(
-                "key_unknown",
-                f"{self.path} holds no key of {name}.",
-                "See `mycelia gateway key list`.",
-            )
-        self._save(left)
+        with self._turn():
+            known = self.entries()
+            left = [entry for entry in known if entry.name != name]
+            if len(left) == len(known):
+                raise KeyFileError(
+                    "key_unknown",
+                    f"{self.path} holds no key of {name}.",
+                    "See `mycelia gateway key list`.",
+                )
+            self._save(left)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep others from editing meanwhile: of two at once, one would be lost."""
+        beside = self.path.with_name(self.path.name + ".lock")
+        try:
+            lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            until_s = time.monotonic() + _EDIT_S
+            while not _locks(lock):
+                if time.monotonic() > until_s:
+                    raise KeyFileError(
+                        "key_file_busy",
+                        f"Another program has been editing {self.path} for {_EDIT_S:g} s.",
+                        "End the `mycelia gateway key` that hangs, and try again.",
+                    )
+                time.sleep(_TURN_S)
+            yield
+        finally:
+            os.close(lock)  # and with it the lock is let go, as when a process dies
 
     def _save(self, entries: Sequence[Entry]) -> None:
         """Replace the file, atomically and for the owner's eyes. Raises `KeyFileError`."""
@@ -176,9 +209,21 @@ class KeyFile:
                 os.fsync(f.fileno())
             scratch.replace(self.path)
         except OSError as error:
-            raise KeyFileError(
-                "key_file", f"{self.path} cannot be written: {error.strerror}.", "Check its folder."
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> KeyFileError:
+        return KeyFileError(
+            "key_file", f"{self.path} cannot be written: {error.strerror}.", "Check its folder."
+        )
+
+
+def _locks(file: int) -> bool:
+    """Lock a file if nobody else has, and say whether."""
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def digest_of(key: bytes) -> str:

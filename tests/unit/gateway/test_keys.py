@@ -1,10 +1,13 @@
 """Who holds a key may enter, as often as it allows; nobody else learns which keys there are."""
 
+import fcntl
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mycelia.gateway import keys as keys_module
 from mycelia.gateway.errors import ApiError
 from mycelia.gateway.keys import OPEN, Account, KeyFile, KeyFileError, Keys
 
@@ -123,6 +126,30 @@ def test_a_folder_that_is_none_is_named(tmp_path):
     with pytest.raises(KeyFileError) as refused:
         KeyFile(tmp_path / "none" / "keys.json").add("alice")
     assert "cannot be written" in refused.value.message
+
+
+def test_of_edits_at_once_none_is_lost(file, monkeypatch):
+    """Each opens the file and its lock anew, as programs in several shells do."""
+    monkeypatch.setattr(keys_module, "_EDIT_S", 600.0)  # however slow the disk is
+    for number in range(10):
+        file.add(f"old-{number}")
+    edits = [lambda n=n: KeyFile(file.path).add(f"new-{n}") for n in range(10)]
+    edits += [lambda n=n: KeyFile(file.path).revoke(f"old-{n}") for n in range(10)]
+    with ThreadPoolExecutor(4) as several:
+        for edit in [several.submit(edit) for edit in edits]:
+            edit.result()
+    assert {entry.name for entry in file.entries()} == {f"new-{n}" for n in range(10)}
+
+
+def test_an_edit_that_never_ends_is_not_waited_for_forever(file, monkeypatch):
+    file.add("alice")
+    monkeypatch.setattr(keys_module, "_EDIT_S", 0.05)
+    with file.path.with_name(file.path.name + ".lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(KeyFileError) as refused:
+            file.revoke("alice")
+    assert (refused.value.code, bool(refused.value.remedy)) == ("key_file_busy", True)
+    file.revoke("alice")
 
 
 NO_WORD = json.dumps([{"name": "a b", "sha256": "0" * 64}])
