@@ -4,6 +4,8 @@ import pytest
 
 from mycelia.primitives import NetUid
 from mycelia.primitives.errors import CannotPay
+from mycelia.runtime.compose import COMPOSITION
+from mycelia.testing.oracle import compose
 
 TAO = 10**9
 NETUID = NetUid(1)
@@ -56,6 +58,38 @@ def test_a_failed_call_is_paid_for_all_the_same(poor):
     paid = result.events("TransactionFeePaidWithAlpha")[0]
     assert before - held(poor) == pytest.approx(paid.alpha_fee, abs=2)
     poor.seal()
+
+
+class Author:
+    """Somebody without an account makes the blocks."""
+
+    def __init__(self, who):
+        self.who = who
+
+    def author(self):
+        return self.who
+
+
+@pytest.mark.parametrize(("fee", "is_paid"), [(400, False), (60_000, True)])
+def test_what_creates_no_account_for_the_author_leaves_circulation(poor, fee, is_paid):
+    nobody, pallets = poor.key("//Nobody"), poor.pallets
+    pallets.custody._author = Author(nobody)
+    raw = compose(
+        "SubtensorModule",
+        "remove_stake",
+        hotkey=poor.address(HOTKEY),
+        netuid=1,
+        amount_unstaked=10 * TAO,
+    )
+    issued, in_custody = pallets.balances.total_issuance, pallets.custody.held(NETUID)
+    sold_before = pallets.pools.subnet_tao[NETUID]
+    pallets.alpha_fees.pay(poor.key("//Bob"), COMPOSITION.call_scale.decode(raw), fee)
+    sold_for = sold_before - pallets.pools.subnet_tao[NETUID]
+    assert 0 < sold_for <= fee
+    assert pallets.custody.held(NETUID) == in_custody - sold_for
+    assert pallets.balances.free_balance(nobody) == (sold_for if is_paid else 0)
+    assert pallets.balances.total_issuance == issued - (0 if is_paid else sold_for)
+    poor.check_laws()
 
 
 def test_unstaking_all_is_paid_from_the_only_position(poor):

@@ -5,8 +5,9 @@ much alpha as is worth the fee at the present price is sold, without a fee on th
 little lower.
 
 Source: subtensor@14bc6f9 `pallets/transaction-fee/src/lib.rs`.
-Differs: with nobody named as the author the TAO leaves circulation, as other fees do here; there the call is free. A
-position that can't be sold pays nothing, so its owner is refused.
+Differs: with nobody named as the author the TAO leaves circulation, as other fees do here; there the call is free. So
+does what is too little to create the author's account; there the extrinsic is refused. A position that can't be sold
+pays nothing, so its owner is refused.
 """
 
 from __future__ import annotations
@@ -81,10 +82,10 @@ class AlphaFees(Pallet, name="SubtensorModule"):
         tao = Tao(self.market.sell(netuid, alpha, free=True).paid_out)
         self.stakes.decrease(hotkey, who, netuid, alpha)
         author = self.custody.author()
-        if author is None:
-            self.custody.recycle(netuid, tao)
-        else:
+        if author is not None and self.custody.reaches(author, tao):
             self.custody.pay_out(netuid, author, tao)
+        else:
+            self.custody.recycle(netuid, tao)
         self.market.pools.record_flow(netuid, -tao)
         self.stakes.touch(who, hotkey)
         self.deposit(StakeRemoved(who, hotkey, tao, alpha, netuid, U64(0)))

@@ -39,7 +39,7 @@ class Custody:
 
         Too little to create an account stays where it is.
         """
-        if self._reaches(payee, amount):
+        if self.reaches(payee, amount):
             self._currency.transfer(subnet_account(netuid), payee, amount, keep_alive=False)
 
     def pay_author(self, netuid: NetUid, amount: Tao) -> None:
@@ -66,7 +66,8 @@ class Custody:
         """What the subnet's account holds."""
         return self._currency.free_balance(subnet_account(netuid))
 
-    def _reaches(self, payee: AccountId, amount: Tao) -> bool:
+    def reaches(self, payee: AccountId, amount: Tao) -> bool:
+        """Whether the payee has an account, or the amount creates one."""
         return amount > 0 and (
             amount >= self._currency.existential_deposit or self._currency.free_balance(payee) > 0
         )
