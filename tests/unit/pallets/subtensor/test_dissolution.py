@@ -80,6 +80,16 @@ def test_nothing_of_the_subnet_is_left(held):
     assert held.pallets.subnet_views.get_metagraph(NETUID) is None
 
 
+def test_nobody_claims_alpha_that_is_gone(held):
+    payout, hotkey = held.pallets.payout, held.key(OWNER)
+    payout.root_claimable[hotkey] = {NETUID: 1 << 20, NetUid(2): 1 << 21}
+    payout.total_hotkey_alpha_last_epoch[hotkey, NETUID] = 5
+    payout.total_hotkey_alpha_last_epoch[hotkey, NetUid(2)] = 6
+    assert dissolve(held).error is None
+    assert payout.root_claimable[hotkey] == {NetUid(2): 1 << 21}
+    assert list(payout.total_hotkey_alpha_last_epoch.items()) == [((hotkey, NetUid(2)), 6)]
+
+
 def test_the_number_is_given_out_again(held):
     dissolve(held)
     held.seal(10)

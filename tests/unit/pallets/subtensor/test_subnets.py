@@ -50,6 +50,15 @@ def test_the_next_subnet_costs_twice_as_much_and_less_later(bare) -> None:
     assert cost() == 2000 * TAO - 10 * per_block
 
 
+def test_epochs_of_new_subnets_are_set_apart(bare) -> None:
+    assert bare.admin("network_rate_limit", rate_limit=0).succeeded
+    bare.seal(10)
+    for number in (1, 2, 3):
+        bare.create_subnet("//Alice", number)
+        born = bare.pallets.subnets.network_registered_at[NetUid(number)]
+        assert bare.pallets.schedule.last_epoch_block[NetUid(number)] == born - number
+
+
 def test_register_network_network_tx_rate_limit_exceeded(world) -> None:
     world.seal()
     result = world.call("//Bob", "register_network", hotkey=world.address("//Bob_hk"))

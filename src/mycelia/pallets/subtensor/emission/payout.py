@@ -318,7 +318,20 @@ class Payout(Pallet, name="SubtensorModule"):
         self.root_alpha_dividends_per_subnet[netuid, hotkey] = pay.rest
 
     def remove_subnet(self, netuid: NetUid) -> None:
-        """Forget the records of a subnet; claims stay, they are people's."""
+        """Forget the records of a subnet, and claims on its alpha: there is none left.
+
+        Source: staking/claim_root.rs::finalize_all_subnet_root_dividends
+        """
         del self.miner_burned[netuid]
         self.alpha_dividends_per_subnet.clear(netuid)
         self.root_alpha_dividends_per_subnet.clear(netuid)
+        for hotkey, at in self.total_hotkey_alpha_last_epoch.keys():  # noqa: SIM118  # a storage map
+            if at == netuid:
+                del self.total_hotkey_alpha_last_epoch[hotkey, at]
+        for hotkey, claims in self.root_claimable.items():
+            if netuid not in claims:
+                continue
+            if rest := {at: claim for at, claim in claims.items() if at != netuid}:
+                self.root_claimable[hotkey] = rest
+            else:
+                del self.root_claimable[hotkey]

@@ -168,7 +168,7 @@ class Creation(Pallet, name="SubtensorModule"):
         self.stakes.claim(coldkey, hotkey)
         self.subnets.add(netuid, coldkey, hotkey, paid)
         self.market.pools.open(netuid, paid, alpha)
-        self.schedule.restart(netuid)
+        self.schedule.begin(netuid)
         self.registration.open(netuid, hotkey, FIRST_SLOT_PRICE)
         if identity is not None:
             self.subnets.identify(netuid, identity)
