@@ -152,13 +152,30 @@ class WireClient:
         session = self._sessions.get(endpoint)
         if session is not None and session.is_fresh:
             return session
-        async with self._agreeing.setdefault(endpoint, asyncio.Lock()):
-            session = self._sessions.get(endpoint)
-            if session is None or not session.is_fresh:
-                offer = Offer()
-                outcome = await self.call(endpoint, SESSION_PATH, offer.body, deadline.remaining())
-                session = self._sessions[endpoint] = offer.accept(outcome.body)
-            return session
+        try:
+            async with self._agreeing.setdefault(endpoint, asyncio.Lock()):
+                session = self._sessions.get(endpoint)
+                if session is None or not session.is_fresh:
+                    offer = Offer()
+                    outcome = await self.call(
+                        endpoint, SESSION_PATH, offer.body, deadline.remaining()
+                    )
+                    session = offer.accept(outcome.body)
+                    self._keep(endpoint, session)
+                return session
+        finally:
+            # Who waits for it still has it; who comes now finds the session, or tries on its own.
+            self._agreeing.pop(endpoint, None)
+
+    def _keep(self, endpoint: Endpoint, session: Session) -> None:
+        """Keep a session, and forget those whose time is over: their miners may never be back."""
+        # Out and in again: the first in line is then the one that ends first.
+        self._sessions.pop(endpoint, None)
+        for known in list(self._sessions):
+            if self._sessions[known].is_fresh:
+                break
+            del self._sessions[known]
+        self._sessions[endpoint] = session
 
     async def _post(
         self,

@@ -12,6 +12,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from dataclasses import dataclass, field
 
 import httptools
 
@@ -50,16 +51,33 @@ class Response:
         self._connection.release()
 
 
+@dataclass(slots=True, eq=False)
+class _Address:
+    """What is known of one address for as long as it is used, and a little longer."""
+
+    places: asyncio.Semaphore
+    """One for each connection there may be."""
+    calls: int = 0
+    """Under way, or waiting for a place."""
+    idle: deque[_Connection] = field(default_factory=deque)
+    """Connections kept for the next call; some may have ended meanwhile."""
+
+
 class Pool:
-    """Connections by address, at most `connections` to each."""
+    """Connections by address, at most `connections` to each.
+
+    An address that is not called any more is forgotten, and nothing is left open to it: miners
+    come and go for as long as a client lives.
+    """
 
     def __init__(self, connections: int) -> None:
         self._most = connections
-        self._idle: dict[tuple[str, int], deque[_Connection]] = {}
-        self._places: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._known: dict[tuple[str, int], _Address] = {}
         self._open: set[_Connection] = set()
         self._clock: asyncio.TimerHandle | None = None
         """Runs as long as there is something to wait for."""
+        self._sweeper: asyncio.TimerHandle | None = None
+        """Runs as long as there is an address to forget."""
         self._is_closed = False
 
     @property
@@ -67,20 +85,28 @@ class Pool:
         """Connections there are at this moment, busy ones included."""
         return len(self._open)
 
+    @property
+    def known(self) -> int:
+        """Addresses that are remembered at this moment."""
+        return len(self._known)
+
     async def send(self, endpoint: Endpoint, request: bytes, deadline: Deadline) -> Response:
         """Send a request; return its response once the head is there. Raises `WireError`.
 
         What is not read by the deadline cannot be read any more.
         """
         address = (endpoint.host, endpoint.port)
-        places = self._places.get(address)
-        if places is None:
-            places = self._places[address] = asyncio.Semaphore(self._most)
-        connection = None if places.locked() else self._take(address)
-        if connection is not None:
-            await places.acquire()
-        else:
-            connection = await self._wait_for(endpoint, places, deadline)
+        here = self._known.get(address) or self._meet(address)
+        here.calls += 1
+        try:
+            connection = None if here.places.locked() else _taken(here)
+            if connection is not None:
+                await here.places.acquire()
+            else:
+                connection = await self._wait_for(endpoint, here, deadline)
+        except BaseException:
+            here.calls -= 1
+            raise
         if self._clock is None:
             self._clock = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
         try:
@@ -94,43 +120,40 @@ class Pool:
         self._is_closed = True
         if self._clock is not None:
             self._clock.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         for connection in list(self._open):
             connection.abort()
         # One turn of the loop, so that sockets are closed when this returns.
         await asyncio.sleep(0)
 
+    def _meet(self, address: tuple[str, int]) -> _Address:
+        here = self._known[address] = _Address(asyncio.Semaphore(self._most))
+        if self._sweeper is None and not self._is_closed:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(_KEEP_ALIVE_S, self._sweep)
+        return here
+
     async def _wait_for(
-        self, endpoint: Endpoint, places: asyncio.Semaphore, deadline: Deadline
+        self, endpoint: Endpoint, here: _Address, deadline: Deadline
     ) -> _Connection:
         """Return a connection, when there is a place for it. Takes the place."""
         try:
             async with asyncio.timeout(deadline.remaining()):
-                await places.acquire()
+                await here.places.acquire()
                 try:
-                    idle = self._take((endpoint.host, endpoint.port))
-                    return idle or await self._connect(endpoint, places)
+                    return _taken(here) or await self._connect(endpoint, here)
                 except BaseException:
-                    places.release()
+                    here.places.release()
                     raise
         except TimeoutError:
             raise _timeout(endpoint) from None
 
-    def _take(self, address: tuple[str, int]) -> _Connection | None:
-        idle = self._idle.get(address)
-        while idle:
-            connection = idle.pop()
-            if connection.is_fresh:
-                return connection
-            connection.abort()
-        return None
-
-    async def _connect(self, endpoint: Endpoint, places: asyncio.Semaphore) -> _Connection:
+    async def _connect(self, endpoint: Endpoint, here: _Address) -> _Connection:
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(
-                lambda: _Connection(self, places, (endpoint.host, endpoint.port)),
-                endpoint.host,
-                endpoint.port,
+                lambda: _Connection(self, here), endpoint.host, endpoint.port
             )
         except (OSError, ValueError, OverflowError) as error:
             # ValueError: of names and ports that are none.
@@ -148,20 +171,43 @@ class Pool:
         loop = asyncio.get_running_loop()
         self._clock = loop.call_later(_TICK_S, self._tick) if is_busy else None
 
-    def _give_back(self, connection: _Connection, address: tuple[str, int]) -> None:
+    def _sweep(self) -> None:
+        """Close what was kept long enough, and forget who is not called any more."""
+        for address, here in list(self._known.items()):
+            kept, here.idle = here.idle, deque()
+            for connection in kept:
+                if connection.is_fresh:
+                    here.idle.append(connection)
+                else:
+                    connection.abort()
+            if not here.idle and not here.calls:
+                del self._known[address]
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(_KEEP_ALIVE_S, self._sweep) if self._known else None
+
+    def _give_back(self, connection: _Connection, here: _Address) -> None:
         if self._is_closed:
             connection.abort()
         else:
-            self._idle.setdefault(address, deque()).append(connection)
+            here.idle.append(connection)
+
+
+def _taken(here: _Address) -> _Connection | None:
+    """Take a connection that is kept, if one can still be used."""
+    while here.idle:
+        connection = here.idle.pop()
+        if connection.is_fresh:
+            return connection
+        connection.abort()
+    return None
 
 
 class _Connection(asyncio.Protocol):
     """Knows one request's response at a time."""
 
-    def __init__(self, pool: Pool, places: asyncio.Semaphore, address: tuple[str, int]) -> None:
+    def __init__(self, pool: Pool, here: _Address) -> None:
         self._pool = pool
-        self._places = places
-        self._address = address
+        self._here = here
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # set before any use
@@ -224,12 +270,13 @@ class _Connection(asyncio.Protocol):
         if self._response is None:
             return
         self._response = None
-        self._places.release()
+        self._here.calls -= 1
+        self._here.places.release()
         self.until_s = math.inf
         is_whole = self._is_complete and not self._data and not self._is_lost
         if is_whole and not self._is_spoiled and self._keeps_alive:
             self._idle_until_s = self._loop.time() + _KEEP_ALIVE_S
-            self._pool._give_back(self, self._address)  # noqa: SLF001 - its other half
+            self._pool._give_back(self, self._here)  # noqa: SLF001 - its other half
         else:
             self.abort()
 

@@ -10,17 +10,21 @@ import bittensor_core
 import pytest
 
 from mycelia.wire import (
+    AllowSet,
     BadReceipt,
     Endpoint,
+    Inbound,
     Malformed,
     Refused,
     Timeout,
     Unreachable,
     WireClient,
     WireError,
+    WireServer,
 )
 from mycelia.wire.frames import Kind, encode_frame
 from mycelia.wire.receipt import Exchange, Times
+from mycelia.wire.session import Session
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
@@ -288,3 +292,21 @@ async def test_deadline_covers_a_stalling_stream():
         with pytest.raises(Timeout):
             await collect()
     assert chunks == [b"a"]
+
+
+async def test_sessions_that_are_over_are_forgotten_with_their_miners():
+    async def echo(inbound: Inbound) -> bytes:
+        return inbound.body
+
+    server = WireServer(MINER, {"/p": echo}, AllowSet([CALLER.ss58_address]))
+    here = Endpoint(MINER.ss58_address, "127.0.0.1", await server.start("127.0.0.1", 0))
+    async with _miner(_honest) as gone:
+        pass
+    async with WireClient(CALLER, sessions=True) as client:
+        client._sessions[gone] = Session(b"ticket", b"key", renew_s=0.0)
+        assert (await client.call(here, "/p", b"ask", 30.0)).body == b"ask"
+        assert list(client._sessions) == [here]
+        with pytest.raises(Unreachable):
+            await client.call(gone, "/p", b"ask", 30.0)
+        assert not client._agreeing
+    await server.stop()
