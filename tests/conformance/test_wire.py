@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 
@@ -23,6 +24,9 @@ from mycelia.wire import (
 )
 
 SCHEMES = [bittensor_core.CRYPTO_SR25519, bittensor_core.CRYPTO_ED25519]
+PATIENT_S = 30.0
+"""A deadline that no machine misses."""
+LONGEST_S = 60.0
 
 
 class Miner:
@@ -74,7 +78,7 @@ async def miner(request) -> AsyncIterator[Miner]:
         "/failing": miner.failing_stream,
         "/endless": miner.endless,
     }
-    server = WireServer(miner.keypair, routes, miner.allowed, WireLimits(deadline_s=3.0))
+    server = WireServer(miner.keypair, routes, miner.allowed, WireLimits(deadline_s=LONGEST_S))
     port = await server.start("127.0.0.1", 0)
     miner.endpoint = Endpoint(miner.keypair.ss58_address, "127.0.0.1", port)
     yield miner
@@ -93,7 +97,7 @@ async def client(request, miner) -> AsyncIterator[WireClient]:
 async def _stream(
     client: WireClient, miner: Miner, path: str, body: bytes
 ) -> tuple[list[bytes], Receipt]:
-    async with client.stream(miner.endpoint, path, body, 2.0) as reply:
+    async with client.stream(miner.endpoint, path, body, PATIENT_S) as reply:
         chunks = [chunk async for chunk in reply]
         assert reply.first_byte_ms <= reply.total_ms
         return chunks, reply.receipt
@@ -105,7 +109,7 @@ async def _collect(
     path: str,
     body: bytes,
     chunks: list[bytes],
-    deadline_s: float = 2.0,
+    deadline_s: float = PATIENT_S,
 ) -> None:
     async with client.stream(miner.endpoint, path, body, deadline_s) as reply:
         async for chunk in reply:
@@ -113,19 +117,19 @@ async def _collect(
 
 
 async def test_the_handler_learns_who_asks_what_until_when(miner, client):
-    outcome = await client.call(miner.endpoint, "/whoami", b"hello", 2.0)
+    outcome = await client.call(miner.endpoint, "/whoami", b"hello", PATIENT_S)
     caller, path, body, remaining = json.loads(outcome.body)
     assert (caller, path, body) == (client.hotkey, "/whoami", "hello")
-    assert 1.0 < remaining <= 2.0
+    assert PATIENT_S / 2 < remaining <= PATIENT_S
 
 
 async def test_the_server_shortens_a_long_deadline(miner, client):
     outcome = await client.call(miner.endpoint, "/whoami", b"hello", 3600.0)
-    assert json.loads(outcome.body)[3] <= 3.0
+    assert json.loads(outcome.body)[3] <= LONGEST_S
 
 
 async def test_the_receipt_names_both_and_the_reply(miner, client):
-    outcome = await client.call(miner.endpoint, "/whoami", b"hello", 2.0)
+    outcome = await client.call(miner.endpoint, "/whoami", b"hello", PATIENT_S)
     receipt = outcome.receipt
     assert (receipt.miner, receipt.caller) == (miner.endpoint.hotkey, client.hotkey)
     assert receipt.response_digest == hashlib.sha256(outcome.body).digest()
@@ -143,22 +147,22 @@ async def test_a_stream_arrives_whole_with_a_receipt(miner, client, count):
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 1024 * 1024])
 async def test_bodies_of_any_allowed_size_arrive(miner, client, size):
-    outcome = await client.call(miner.endpoint, "/whoami", b"x" * size, 5.0)
+    outcome = await client.call(miner.endpoint, "/whoami", b"x" * size, PATIENT_S)
     assert len(json.loads(outcome.body)[2]) == size
 
 
 async def test_connections_are_reused(miner, client):
-    await client.call(miner.endpoint, "/whoami", b"", 2.0)
+    await client.call(miner.endpoint, "/whoami", b"", PATIENT_S)
     (first,) = client._pool._open
     for _ in range(5):
-        await client.call(miner.endpoint, "/whoami", b"", 2.0)
+        await client.call(miner.endpoint, "/whoami", b"", PATIENT_S)
         await _stream(client, miner, "/count", b"3")
     assert client._pool._open == {first}
 
 
 async def test_a_handlers_own_refusal_reaches_the_caller(miner, client):
     with pytest.raises(Refused) as refused:
-        await client.call(miner.endpoint, "/picky", b"", 2.0)
+        await client.call(miner.endpoint, "/picky", b"", PATIENT_S)
     assert (refused.value.status, refused.value.code) == (422, "bad_ask")
     assert refused.value.remedy == "Send a text."
 
@@ -182,32 +186,32 @@ async def test_after_the_first_chunk_a_stream_ends_with_an_error(miner, client, 
 
 
 async def test_leaving_a_stream_cancels_the_miners_work(miner, client):
-    async with client.stream(miner.endpoint, "/endless", b"", 2.0) as reply:
+    async with client.stream(miner.endpoint, "/endless", b"", PATIENT_S) as reply:
         async for chunk in reply:
             assert chunk == b"tick"
             break
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(PATIENT_S / 3):  # long before the deadline
         await miner.cancelled.wait()
 
 
 async def test_a_stream_ends_at_the_deadline_on_both_sides(miner, client):
     with pytest.raises(Timeout):
-        await _collect(client, miner, "/endless", b"", [], deadline_s=0.2)
-    async with asyncio.timeout(0.5):
+        await _collect(client, miner, "/endless", b"", [], deadline_s=1.0)
+    async with asyncio.timeout(PATIENT_S):
         await miner.cancelled.wait()
 
 
 async def test_permission_is_asked_for_every_request(miner, client):
-    await client.call(miner.endpoint, "/whoami", b"", 2.0)
+    await client.call(miner.endpoint, "/whoami", b"", PATIENT_S)
     miner.allowed.replace([])
     with pytest.raises(Refused) as refused:
-        await client.call(miner.endpoint, "/whoami", b"", 2.0)
+        await client.call(miner.endpoint, "/whoami", b"", PATIENT_S)
     assert refused.value.code == "not_permitted"
 
 
 async def test_many_callers_at_once_each_get_their_own_reply(miner, client):
     async def one(number: int) -> bool:
-        outcome = await client.call(miner.endpoint, "/whoami", b"%d" % number, 3.0)
+        outcome = await client.call(miner.endpoint, "/whoami", b"%d" % number, PATIENT_S)
         return json.loads(outcome.body)[2] == str(number)
 
     assert all(await asyncio.gather(*(one(number) for number in range(60))))
@@ -215,7 +219,18 @@ async def test_many_callers_at_once_each_get_their_own_reply(miner, client):
 
 async def test_chunks_are_not_held_back(miner, client):
     """Small writes must not wait for acknowledgements (Nagle's algorithm): 40 ms each."""
-    started_s = time.monotonic()
-    for _ in range(10):
-        await _stream(client, miner, "/count", b"3")
-    assert time.monotonic() - started_s < 0.3
+
+    async def took_s(work) -> float:
+        started_s = time.monotonic()
+        await work
+        return time.monotonic() - started_s
+
+    # Against an answer in one piece, and the quickest of many: a machine may be slow or busy.
+    whole_s = streamed_s = math.inf
+    for _ in range(50):
+        call = client.call(miner.endpoint, "/whoami", b"", PATIENT_S)
+        whole_s = min(whole_s, await took_s(call))
+        streamed_s = min(streamed_s, await took_s(_stream(client, miner, "/count", b"3")))
+        if streamed_s < whole_s + 0.03:
+            return
+    raise AssertionError(f"whole {whole_s} s, in chunks {streamed_s} s")

@@ -7,6 +7,7 @@ forgery, many times each, signed and under a session key, against one worker and
 """
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import time
@@ -199,7 +200,7 @@ def _with_a_changed_head(rng: random.Random, session: Session | None) -> tuple[s
 
 
 def _stale(rng: random.Random, session: Session | None) -> tuple[str, bytes]:
-    age_s = rng.choice((-3600, -5, 11, 60, 3600, 10**6))
+    age_s = rng.choice((-3600, -60, 11, 60, 3600, 10**6))
     return head(_signed(age_ns=age_s * 10**9, session=session), BODY), BODY
 
 
@@ -261,7 +262,7 @@ async def test_one_workers_session_holds_at_the_other(port):
 
 
 async def test_an_address_that_causes_many_refusals_is_not_listened_to_for_a_while():
-    limits = WireLimits(strikes=20, strikes_per_s=10.0)
+    limits = WireLimits(strikes=20, strikes_per_s=1.0)
     server = WireServer(MINER, {}, AllowSet([CALLER.ss58_address]), limits)
     number = await server.start("127.0.0.1", 0)
     here = Port([number])
@@ -274,14 +275,19 @@ async def test_an_address_that_causes_many_refusals_is_not_listened_to_for_a_whi
             except (ConnectionError, asyncio.IncompleteReadError):
                 continue
         assert 20 <= answered <= 40
-        await asyncio.sleep(1.0)
-        assert (await here.send(head(_unsigned(), BODY), BODY))[0] == 404
+        status = None
+        async with asyncio.timeout(30):
+            while status is None:
+                await asyncio.sleep(0.2)
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                    status, _ = await here.send(head(_unsigned(), BODY), BODY)
+        assert status == 404
     finally:
         await server.stop()
 
 
 async def test_a_callers_rate_is_its_own_and_counts_only_what_it_signed():
-    limits = WireLimits(burst=5, per_hotkey_s=0.5)
+    limits = WireLimits(burst=5, per_hotkey_s=0.001)
 
     async def work(inbound: Inbound) -> bytes:
         return b"{}"

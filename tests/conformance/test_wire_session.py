@@ -26,7 +26,6 @@ MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
 OTHER = bittensor_core.Keypair.create_from_uri("//other")
 SECRET = b"s" * 32
-NOW_MS = time.time_ns() // 1_000_000
 
 
 class CountingSigner:
@@ -103,10 +102,15 @@ async def test_an_expired_session_is_renewed(endpoint):
     assert signer.signed == 2
 
 
-def _check(session: Session, sender: str, text: bytes, now_ms: int = NOW_MS) -> str:
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _check(session: Session, sender: str, text: bytes, now_ms: int | None = None) -> str:
+    at_ms = _now_ms() if now_ms is None else now_ms
     try:
         Tickets(SECRET, MINER.ss58_address).check(
-            session.ticket, sender, text, mac_of(session.key, b"text"), now_ms
+            session.ticket, sender, text, mac_of(session.key, b"text"), at_ms
         )
     except Rejection as refused:
         return refused.code
@@ -118,7 +122,7 @@ def test_a_key_is_bound_to_sender_receiver_text_and_time():
     assert _check(session, sender, b"text") == "good"
     assert _check(session, OTHER.ss58_address, b"text") == "session_unknown"
     assert _check(session, sender, b"texT") == "session_unknown"
-    later_ms = NOW_MS + 2 * LIFE_S * 1000
+    later_ms = _now_ms() + 2 * LIFE_S * 1000
     assert _check(session, sender, b"text", later_ms) == "session_unknown"
     elsewhere = _session(b"t" * 32)
     assert _check(elsewhere, sender, b"text") == "session_unknown"

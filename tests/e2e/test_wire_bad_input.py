@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 
 import bittensor_core
 import pytest
@@ -36,13 +36,16 @@ STRANGER = bittensor_core.Keypair.create_from_uri("//stranger")
 LIMITS = WireLimits(
     body_bytes=4096,
     head_bytes=4096,
-    head_s=0.3,
-    body_s=0.3,
+    head_s=0.5,
+    body_s=0.5,
     inflight=2,
     connections=20,
-    deadline_s=5.0,
+    deadline_s=60.0,
     unverified_bodies=1,
 )
+PATIENT = replace(LIMITS, head_s=60.0, body_s=60.0)
+"""For what must not be timed out, however slow the machine."""
+ANSWER_S = 20.0
 BODY = b'{"ask":"something"}'
 
 
@@ -50,6 +53,8 @@ BODY = b'{"ask":"something"}'
 class Port:
     number: int
     seen: list[bytes] = field(default_factory=list)
+    begun: int = 0
+    """Requests whose work has begun and does not end by itself."""
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, data: bytes) -> tuple[int, dict[str, str]]:
@@ -63,7 +68,7 @@ class Port:
             writer.close()
 
     async def answer(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_S):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             body = await reader.readexactly(length)
@@ -73,12 +78,23 @@ class Port:
     async def is_alive(self) -> bool:
         async with WireClient(CALLER) as client:
             endpoint = Endpoint(MINER.ss58_address, "127.0.0.1", self.number)
-            outcome = await client.call(endpoint, "/echo", b"still there?", 5.0)
+            outcome = await client.call(endpoint, "/echo", b"still there?", ANSWER_S)
         return outcome.body == b"still there?"
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(ANSWER_S):
+            while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+                await asyncio.sleep(0.01)
 
-@pytest.fixture
-async def port() -> AsyncIterator[Port]:
+    async def until_served(self) -> None:
+        """What was refused for want of room is served once there is room."""
+        async with asyncio.timeout(ANSWER_S):
+            while (await self.send(request()))[0] != 200:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def serving(limits: WireLimits) -> AsyncIterator[Port]:
     here = Port(0)
 
     async def echo(inbound: Inbound) -> bytes:
@@ -86,8 +102,9 @@ async def port() -> AsyncIterator[Port]:
         return inbound.body
 
     async def slow(inbound: Inbound) -> bytes:
+        here.begun += 1
         try:
-            await asyncio.sleep(10)
+            await asyncio.sleep(600)
         except asyncio.CancelledError:
             here.cancelled.set()
             raise
@@ -104,7 +121,7 @@ async def port() -> AsyncIterator[Port]:
             here.cancelled.set()
 
     routes = {"/echo": echo, "/slow": slow, "/broken": broken, "/flood": flood}
-    server = WireServer(MINER, routes, AllowSet([CALLER.ss58_address]), LIMITS)
+    server = WireServer(MINER, routes, AllowSet([CALLER.ss58_address]), limits)
     here.number = await server.start("127.0.0.1", 0)
     yield here
     try:
@@ -112,6 +129,18 @@ async def port() -> AsyncIterator[Port]:
         assert await here.is_alive()
     finally:
         await server.stop()
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[Port]:
+    async with serving(LIMITS) as here:
+        yield here
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Port]:
+    async with serving(PATIENT) as here:
+        yield here
 
 
 def request(
@@ -176,7 +205,7 @@ async def test_random_damage_to_a_good_request_never_kills_the_port(port, seed):
     with contextlib.suppress(
         TimeoutError, ConnectionError, asyncio.IncompleteReadError, IndexError
     ):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(3):
             await port.send(bytes(damaged))
     assert port.seen in ([], [BODY])
 
@@ -254,7 +283,7 @@ async def test_request_with_a_missing_header_is_refused(port, header):
     assert (status, error["code"]) == (401, "malformed_auth")
 
 
-@pytest.mark.parametrize("off_s", [-3600, -11, 4, 3600])
+@pytest.mark.parametrize("off_s", [-3600, -11, 60, 3600])
 async def test_stale_and_early_requests_are_refused(port, off_s):
     nonce_ns = time.time_ns() + off_s * 10**9
     status, error = await port.send(request(nonce_ns=nonce_ns))
@@ -304,13 +333,11 @@ async def test_tampered_body_without_digest_is_refused(port):
     assert (status, error["code"]) == (401, "bad_signature")
 
 
-async def test_forged_body_is_refused_before_it_arrives(port):
+async def test_forged_body_is_refused_before_it_arrives(patient):
     """With a digest the signature decides at once; the body need not be sent."""
     data = request(x_bittensor_signature="0x" + "11" * 64)[: -len(BODY)]
-    started_s = time.monotonic()
-    status, error = await port.send(data)
+    status, error = await patient.send(data)
     assert (status, error["code"]) == (401, "bad_signature")
-    assert time.monotonic() - started_s < LIMITS.body_s
 
 
 @pytest.mark.parametrize(
@@ -326,10 +353,12 @@ async def test_forged_body_is_refused_before_it_arrives(port):
         ({"x_bittensor_hotkey": "x"}, 403, "not_permitted"),
     ],
 )
-async def test_what_the_head_decides_is_answered_though_no_body_comes(port, changes, status, code):
-    answer, error = await port.send(request(**changes)[: -len(BODY)])
+async def test_what_the_head_decides_is_answered_though_no_body_comes(
+    patient, changes, status, code
+):
+    answer, error = await patient.send(request(**changes)[: -len(BODY)])
     assert (answer, error["code"]) == (status, code)
-    assert not port.seen
+    assert not patient.seen
 
 
 async def test_of_several_faults_the_cheapest_to_find_is_named(port):
@@ -413,64 +442,74 @@ async def test_other_mistakes_have_their_own_codes(port, data, status, code):
 
 async def test_deadline_is_kept_and_cancels_the_work(port):
     started_s = time.monotonic()
-    status, error = await port.send(request(path="/slow", x_deadline_ms="100"))
+    status, error = await port.send(request(path="/slow", x_deadline_ms="500"))
     assert (status, error["code"]) == (408, "deadline_exceeded")
     assert port.cancelled.is_set()
-    assert time.monotonic() - started_s >= 0.1
+    assert time.monotonic() - started_s >= 0.5
 
 
 async def test_caller_that_hangs_up_cancels_the_work(port):
     _, writer = await asyncio.open_connection("127.0.0.1", port.number)
     writer.write(request(path="/slow"))
-    await writer.drain()
-    await asyncio.sleep(0.1)
+    await port.until(lambda: port.begun == 1)
     writer.close()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(ANSWER_S):  # its deadline is much later
         await port.cancelled.wait()
 
 
 async def test_caller_that_reads_nothing_is_dropped_at_the_deadline(port):
     _, writer = await asyncio.open_connection("127.0.0.1", port.number, limit=1)
     writer.write(request(path="/flood", x_deadline_ms="300"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(ANSWER_S):
         await port.cancelled.wait()
     # Two of these would fill the port if they stayed.
-    assert (await port.send(request()))[0] == 200
+    await port.until_served()
     writer.close()
 
 
 async def test_too_many_at_once_are_told_to_come_back(port):
     slow = [asyncio.create_task(port.send(request(path="/slow"))) for _ in range(2)]
-    await asyncio.sleep(0.1)
+    await port.until(lambda: port.begun == 2)
     async with WireClient(CALLER) as client:
         with pytest.raises(Refused) as refused:
             await client.call(
-                Endpoint(MINER.ss58_address, "127.0.0.1", port.number), "/echo", BODY, 1.0
+                Endpoint(MINER.ss58_address, "127.0.0.1", port.number), "/echo", BODY, ANSWER_S
             )
     assert (refused.value.status, refused.value.code) == (429, "busy")
     assert refused.value.retry_after_s == 1
     for task in slow:
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
-    await asyncio.sleep(0.1)
+    await port.until_served()
 
 
-async def test_bodies_without_digest_have_few_places(port):
-    waiting = asyncio.create_task(port.send(request(content_digest=None)[:-1]))
-    await asyncio.sleep(0.05)
-    assert (await port.send(request(content_digest=None)))[1]["code"] == "busy"
-    assert (await port.send(request()))[0] == 200
-    assert (await waiting)[1]["code"] == "body_timeout"
+async def test_bodies_without_digest_have_few_places(patient):
+    reader, writer = await asyncio.open_connection("127.0.0.1", patient.number)
+    writer.write(request(content_digest=None)[:-1])
+    async with asyncio.timeout(ANSWER_S):
+        while (await patient.send(request(content_digest=None)))[0] != 429:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert (await patient.send(request(content_digest=None)))[1]["code"] == "busy"
+    assert (await patient.send(request()))[0] == 200
+    writer.write(BODY[-1:])
+    assert (await patient.answer(reader))[0] == 200
+    assert (await patient.send(request(content_digest=None)))[0] == 200
+    writer.close()
+
+
+async def test_a_body_without_digest_that_never_comes_leaves_its_place(port):
+    status, error = await port.send(request(content_digest=None)[:-1])
+    assert (status, error["code"]) == (408, "body_timeout")
     assert (await port.send(request(content_digest=None)))[0] == 200
 
 
-async def test_too_many_connections_are_refused(port):
-    idle = [await asyncio.open_connection("127.0.0.1", port.number) for _ in range(20)]
-    status, error = await port.send(request())
+async def test_too_many_connections_are_refused(patient):
+    idle = [await asyncio.open_connection("127.0.0.1", patient.number) for _ in range(20)]
+    status, error = await patient.send(request())
     assert (status, error["code"]) == (503, "too_many_connections")
     for _, writer in idle:
         writer.close()
-    await asyncio.sleep(0.05)
+    await patient.until_served()
 
 
 async def test_a_closed_connection_does_not_wait_for_the_garbage_collector(port):
@@ -479,8 +518,7 @@ async def test_a_closed_connection_does_not_wait_for_the_garbage_collector(port)
     try:
         for _ in range(10):
             await port.send(request(b"", length=10**12))
-        await asyncio.sleep(0.05)
-        assert [o for o in gc.get_objects() if isinstance(o, Connection)] == []
+        await port.until(lambda: not any(isinstance(o, Connection) for o in gc.get_objects()))
     finally:
         gc.enable()
 
@@ -511,7 +549,7 @@ async def test_endless_trailers_are_cut_off(port):
         while sent_bytes < 5_000_000:
             writer.write(b"".join(b"x-%d: %s\r\n" % (sent_bytes + i, b"a" * 80) for i in range(90)))
             sent_bytes += 90 * 88
-            await asyncio.wait_for(writer.drain(), 5)
+            await asyncio.wait_for(writer.drain(), ANSWER_S)
             await asyncio.sleep(0)
     writer.close()
     assert sent_bytes < 5_000_000
@@ -536,7 +574,7 @@ async def test_an_offer_to_upgrade_is_declined_and_ends_the_connection(port, len
     data = request(**offer) if length is None else request(content_length=length, **offer)
     reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
     writer.write(data)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(ANSWER_S):
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 %d" % status)
@@ -548,7 +586,6 @@ async def test_a_head_begun_behind_another_request_is_timed_out_like_any(port):
     reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
     writer.write(request() + b"POST /echo HTTP/1.1\r\nHost: ")
     assert await port.answer(reader) == (200, {})
-    async with asyncio.timeout(2):
-        status, error = await port.answer(reader)
+    status, error = await port.answer(reader)
     writer.close()
     assert (status, error["code"]) == (408, "head_timeout")
