@@ -18,7 +18,7 @@ class Sum(Subnet):
 
     name = "sum"
     version = 1
-    limits = Limits(deadline_s=1.0, body_bytes=200, inflight=2)
+    limits = Limits(deadline_s=30.0, body_bytes=200, inflight=2)
 
     class Ask(Request):
         a: int
@@ -102,8 +102,11 @@ class MemoryChain:
     weights: list[dict[int, float]] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
     attempts: int = 0
-    set_s: float = 0.0
-    """How long setting weights takes."""
+    taking: asyncio.Event = field(default_factory=asyncio.Event)
+    """Setting weights waits for it; set from the start."""
+
+    def __post_init__(self) -> None:
+        self.taking.set()
 
     async def metagraph(self, netuid: int) -> Metagraph:
         self._answer()
@@ -111,7 +114,8 @@ class MemoryChain:
 
     async def set_weights(self, netuid: int, weights: Mapping[int, float]) -> None:
         self.attempts += 1
-        await asyncio.sleep(self.set_s)
+        await asyncio.sleep(0)
+        await self.taking.wait()
         self._answer()
         if self.refusals:
             raise CallFailed(self.refusals.pop(0), "refused", "")
@@ -129,8 +133,8 @@ class MemoryChain:
             raise ChainAway("chain_away", "away", "")
 
 
-async def eventually(condition, limit_s: float = 5.0) -> None:
-    """Wait until a condition holds; fail after the limit."""
+async def eventually(condition, limit_s: float = 30.0) -> None:
+    """Wait until a condition holds, one that then lasts; fail after the limit, however slow the machine."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - the condition is any state, not an event
             await asyncio.sleep(0.01)

@@ -8,6 +8,7 @@ from mycelia.neuron.book import (
     Standing,
     Verdict,
     WeightPolicy,
+    checked,
     current,
     record,
     replayed,
@@ -81,3 +82,26 @@ def test_nobody_is_paid_when_all_fail():
 def test_policy_is_the_whole_rule():
     weights = weigh(book(a=0.9, b=0.3), WeightPolicy(gate=0.2, floor=0.0, sharpness=1))
     assert weights == {1: 0.9, 2: 0.3}
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (None, "gave None"),
+        ([1.0], "gave [1.0]"),
+        ({3: 1.0}, "to 3, which is no uid"),
+        ({1: "all"}, "uid 1 'all'"),
+        ({1: float("nan")}, "uid 1 nan"),
+        ({1: float("inf")}, "uid 1 inf"),
+        ({2: -0.5}, "uid 2 -0.5"),
+    ],
+)
+def test_weights_that_no_chain_takes_are_named(weights, said):
+    with pytest.raises(ValueError, match="weigh") as refused:
+        checked(weights, book(a=1.0, b=1.0))
+    assert said in str(refused.value)
+
+
+def test_weights_that_a_chain_takes_stay_as_they_are():
+    assert checked({1: 0, 2: 0.5}, book(a=1.0, b=1.0)) == {1: 0.0, 2: 0.5}
+    assert checked({}, book(a=1.0)) == {}

@@ -272,7 +272,7 @@ async def validating(memory, tmp_path, subnet=None, config=QUICK):
             yield seat, ledger
         finally:
             stop.set()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 30)
             ledger.close()
             receipts.close()
             log.close()
@@ -315,7 +315,7 @@ async def test_the_newest_root_goes_out_with_the_weights_and_again_if_that_fails
                 enough = seat.round + 2
                 await eventually(lambda enough=enough: seat.round >= enough)
                 memory.graph = replace(memory.graph, last_step=epoch + 1)
-                await eventually(partial(out_as_blocks_come, epoch), 20.0)
+                await eventually(partial(out_as_blocks_come, epoch))
             await eventually(lambda: seat.sealed is None)
     assert [root.epoch for root in published] == [0, 1, 2]
     assert all(root.count for root in published)
@@ -326,9 +326,10 @@ async def test_the_newest_root_goes_out_with_the_weights_and_again_if_that_fails
 
 async def test_a_refusal_is_forgotten_once_the_weights_are_taken(tmp_path):
     async with miners(honest) as found:
-        memory = MemoryChain(metagraph(me(), *found), refusals=["rate_limited"])
+        memory = MemoryChain(metagraph(me(), *found), refusals=["rate_limited"] * 100)
         async with validating(memory, tmp_path) as (seat, _):
             await eventually(lambda: seat.trouble == "rate_limited")
+            memory.refusals.clear()
             await eventually(lambda: memory.weights)
             await eventually(lambda: not seat.trouble)
 
@@ -367,13 +368,17 @@ async def test_weights_follow_quality_and_can_be_replayed(tmp_path):
 
 async def test_rounds_that_end_while_weights_are_sent_are_not_part_of_them(tmp_path):
     async with miners(honest, sloppy) as found:
-        memory = MemoryChain(metagraph(me(), *found), set_s=0.3)
+        memory = MemoryChain(metagraph(me(), *found))
+        memory.taking.clear()
         async with validating(memory, tmp_path) as (seat, ledger):
+            await eventually(lambda: memory.attempts == 1)
+            rounds = seat.round
+            await eventually(lambda: seat.round > rounds)
+            memory.taking.set()
             await eventually(lambda: ledger.weights("sum"))
             (taken, *_) = ledger.weights("sum")
-            assert seat.round > 1
             book = replayed(ledger.samples("sum", up_to=taken.last_sample))
-    assert {standing.samples for standing in book.values()} == {1}
+    assert {standing.samples for standing in book.values()} <= set(range(1, rounds + 1))
     assert weigh(book) == taken.weights
 
 
@@ -392,10 +397,8 @@ async def test_new_permit_is_used_once_miners_can_know_it(tmp_path, monkeypatch)
     async with miners(honest) as found:
         memory = MemoryChain(metagraph(me(), *found))
         async with validating(memory, tmp_path) as (seat, _):
-            await asyncio.sleep(0.3)
-            assert seat.permit_since_s is not None
-            assert seat.round == 0
             await eventually(lambda: seat.round >= 1)
+            assert seat.permit_age_s() >= 0.5
 
 
 async def test_weights_wait_for_half_a_tempo(tmp_path):
@@ -478,16 +481,22 @@ async def test_status_shows_scores(tmp_path):
 
 
 async def test_a_full_disk_makes_rounds_wait_and_loses_none(tmp_path, monkeypatch):
+    class Wordy(Sum):
+        """Its samples take a page each: what is left of the last pages is soon used up."""
+
+        async def score(self, ask, answer, truth, meta):
+            return Judgement(1.0, {"long" * 1000: 1.0})
+
     async with miners(honest) as found:
         memory = MemoryChain(
             metagraph(neuron(0, VALIDATOR.ss58_address, permit=True), *found, height=10)
         )
         monkeypatch.setattr("mycelia.neuron.validator._PERMIT_KNOWN_S", 0.0)
-        async with validating(memory, tmp_path) as (seat, ledger):
+        async with validating(memory, tmp_path, Wordy(None)) as (seat, ledger):
             await eventually(lambda: seat.round >= 2)
             ledger._db.execute("PRAGMA max_page_count = 1")  # what a full disk is to SQLite
             ledger._db.execute("CREATE TABLE IF NOT EXISTS rounds (x)")
-            await eventually(lambda: seat.trouble == "ledger_busy", 20.0)
+            await eventually(lambda: seat.trouble == "ledger_busy")
             ledger._db.execute("PRAGMA max_page_count = 1000000")
             await eventually(lambda: seat.trouble == "")
             number = seat.round
@@ -530,8 +539,8 @@ async def test_every_scored_sample_has_its_receipt_and_epochs_are_sealed(tmp_pat
             await eventually(lambda: seat.round >= 3)
             memory.graph = replace(memory.graph, last_step=9)
             await eventually(lambda: seat.graph.last_step == 9)
-            number = seat.round
-            await eventually(lambda: seat.round > number)
+            # Its event comes once the seal is safe.
+            await eventually(lambda: "receipts_sealed" in (tmp_path / "v.jsonl").read_text())
             scored = sum(s.verdict is Verdict.SCORED for s in ledger.samples("sum"))
             receipts = tmp_path / "ledger.receipts"
             with contextlib.closing(sqlite3.connect(receipts)) as database:
@@ -551,9 +560,10 @@ async def test_a_round_whose_challenge_fails_leaves_nothing_begun():
             return await super().challenge(rng)
 
     plan = Round(1, bytes(32), [neuron(uid, f"h{uid}", port=1) for uid in range(2)])
+    gc.collect()  # what earlier tests left is theirs
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         with pytest.raises(ValueError, match="pictures"):
             await Sampler(Fickle(None), None).run(plan)
         gc.collect()
-    assert not told
+    assert not [warning for warning in told if "never awaited" in str(warning.message)]

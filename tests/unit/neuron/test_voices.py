@@ -71,7 +71,9 @@ async def test_consumers_and_validators_requests_look_alike():
     for heads in (consumers, tests):
         assert {field(head, "X-Bittensor-Hotkey") for head in heads} == callers
         deadlines = [int(field(head, "X-Deadline-Ms")) for head in heads]
-        assert 880 <= min(deadlines) < 950 < max(deadlines) <= 1000
+        most = 1000 * Sum.limits.deadline_s
+        # What is left of a draw when the request goes out.
+        assert 0.6 * most < min(deadlines) < 0.95 * most < max(deadlines) <= most
 
 
 def test_deadlines_are_never_longer_than_allowed():
