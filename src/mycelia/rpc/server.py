@@ -27,7 +27,7 @@ _SHUTDOWN_S: Final = 1.0
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """Bounds of the whole server. A message holds an extrinsic of 5 MiB in hex."""
+    """Bounds of the whole server. A message holds many extrinsics in hex."""
 
     message_bytes: int = 12 * 1024 * 1024
     connections: int = 1_024

@@ -25,6 +25,8 @@ from mycelia.runtime.absent.shapes import type_name
 
 MAX_CALL_DEPTH = 8
 """How deep calls may nest in calls; deeper ones are refused while decoding."""
+MAX_CALLS = 16_384
+"""How many calls may be inside one another, at all depths together; more are refused while decoding."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class CallScale(Scale[Call]):
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
         self._depth = 0
+        self._met = 0
         self._codecs: dict[tuple[int, int], tuple[tuple[str, Scale[Any]], ...]] = {}
 
     @cached_property
@@ -236,6 +239,9 @@ class CallScale(Scale[Call]):
         group, spec = found
         if self._depth >= MAX_CALL_DEPTH:
             raise DecodeError(f"calls nested deeper than {MAX_CALL_DEPTH}.")
+        self._met = self._met + 1 if self._depth else 1
+        if self._met > MAX_CALLS:
+            raise DecodeError(f"more than {MAX_CALLS} calls in one. Split it.")
         args: dict[str, Any] = {}
         at += 2
         self._depth += 1

@@ -23,7 +23,9 @@ from mycelia.primitives.errors import MalformedTransaction
 
 SIGNED: Final = 0x84
 BARE: Final = 0x04
-MAX_EXTRINSIC_BYTES: Final = 5 * 1024 * 1024
+MAX_EXTRINSIC_BYTES: Final = 512 * 1024
+"""More than any call needs: weights on every subnet take some 200 KiB. Bytes are read before a signature is
+verified, so what may be sent bounds what an unknown sender makes a node work."""
 _HASHED_ABOVE_BYTES: Final = 256
 _SIGNATURE_BYTES: Final = 64
 _LAST_SCHEME: Final = max(Scheme)
