@@ -9,9 +9,11 @@ one miner; *void* - a sample that says nothing about the miner and changes no st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from numbers import Real
 
 SMOOTHING = 0.1
 """Weight of the newest sample once a miner has more than ten; before that the plain mean."""
@@ -142,6 +144,18 @@ def weigh(book: Book, policy: WeightPolicy | None = None) -> dict[int, float]:
         uid: quality**policy.sharpness if quality >= bar else 0.0
         for uid, quality in sorted(judged.items())
     }
+
+
+def checked(weights: object, book: Book) -> dict[int, float]:
+    """Weights by a subnet's own rule, if a chain can take them. Raises ValueError."""
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weigh() gave {weights!r}, not weights by uid.")  # noqa: TRY004 - as below
+    for uid, weight in weights.items():
+        if uid not in book:
+            raise ValueError(f"weigh() gave a weight to {uid!r}, which is no uid of the book.")
+        if not isinstance(weight, Real) or not 0.0 <= float(weight) < math.inf:
+            raise ValueError(f"weigh() gave uid {uid} {weight!r}, which is no number from 0 up.")
+    return {int(uid): float(weight) for uid, weight in weights.items()}
 
 
 def _smoothed(before: float, value: float, count: int) -> float:

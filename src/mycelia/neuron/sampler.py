@@ -163,6 +163,9 @@ class Sampler:
         try:
             async with self._judge, asyncio.timeout(_JUDGE_S):
                 said = await self._subnet.score(challenge.ask, answer, challenge.truth, meta)
+            judged = said if isinstance(said, Judgement) else Judgement(said)
+            score = None if judged.score is None else float(judged.score)
+            checks = {name: float(value) for name, value in judged.checks.items()}
         except Exception as error:  # an author's code; logged and turned into a void sample
             self._log.emit(
                 "judge_failed",
@@ -172,8 +175,6 @@ class Sampler:
                 error=f"{type(error).__name__}: {error}",
             )
             return _unscored(miner.identity, round_.number, Verdict.VOID, "judge_failed")
-        judged = said if isinstance(said, Judgement) else Judgement(said)
-        score = judged.score
         if score is None:
             return _unscored(miner.identity, round_.number, Verdict.VOID, "undecided")
         if not (math.isfinite(score) and 0.0 <= score <= 1.0):
@@ -183,10 +184,10 @@ class Sampler:
             miner.identity,
             round_.number,
             Verdict.SCORED,
-            float(score),
+            score,
             latency_ms=meta.latency_ms,
             first_byte_ms=meta.first_byte_ms,
-            checks={name: float(value) for name, value in judged.checks.items()},
+            checks=checks,
             claim=meta.claim,
         )
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from mycelia.monitor import Health, Metric, Monitor
-from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, current, record
+from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, checked, current, record
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
@@ -260,7 +260,7 @@ class Validator:
         """Set weights twice per epoch, whenever there is a permit and something new to say."""
         pause_s, failed = self._config.retry_s, ""
         while True:
-            weights = self._due(seat)
+            weights = self._due_by_rule(seat)
             if weights is None:
                 await asyncio.sleep(_FOLLOW_S / 4)
                 continue
@@ -343,6 +343,17 @@ class Validator:
                 seat.trouble = ""
             return
 
+    def _due_by_rule(self, seat: Seat) -> dict[int, float] | None:
+        """As `_due`. An edge: a subnet whose rule fails must not stop the others."""
+        try:
+            return self._due(seat)
+        except Exception as error:  # an author's code; logged, and the next round is another try
+            seat.weighed_round = seat.round
+            self._log.emit(
+                "weigh_failed", subnet=seat.subnet.name, error=f"{type(error).__name__}: {error}"
+            )
+            return None
+
     def _due(self, seat: Seat) -> dict[int, float] | None:
         """Weights to set now, or None."""
         graph = seat.graph
@@ -352,7 +363,8 @@ class Validator:
         if seat.weights_height >= 0 and graph.height - seat.weights_height < wait_blocks:
             return None
         holders = [neuron.identity for neuron in graph.neurons]
-        weights = seat.subnet.weigh(current(seat.book, holders))
+        book = current(seat.book, holders)
+        weights = checked(seat.subnet.weigh(book), book)
         return weights if any(weights.values()) else None
 
     def _troubled(self, seat: Seat, error: ChainAway | CallFailed) -> None:
