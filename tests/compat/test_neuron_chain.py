@@ -173,6 +173,14 @@ async def test_a_miner_is_paid_for_weights_set_through_the_kit(node, wallets):
         assert refused.value.message
 
 
+async def test_the_network_is_known_by_its_first_block(node):
+    async with connected(node) as chain:
+        await answering(chain)
+        genesis = await chain.genesis()
+        first = await chain.ask(lambda client: client.block_info(0))
+        assert "0x" + genesis == first.hash
+
+
 async def test_subnet_that_does_not_exist_is_named(node):
     async with connected(node) as chain:
         await answering(chain)

@@ -6,13 +6,14 @@ import os
 import signal
 import urllib.error
 import urllib.request
+from functools import cache
 
 import pytest
 
 from mycelia.cli.up.plan import VALIDATORS
 from mycelia.neuron.chain import Chain
 from mycelia.neuron.claims import published
-from mycelia.neuron.manifest import PATH, ClaimDocument
+from mycelia.neuron.manifest import PATH, ClaimDocument, Place
 from tests.e2e.up import Up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -84,6 +85,18 @@ def on_chain(up):
     return asyncio.run(ask())
 
 
+@cache
+def genesis(rpc_port):
+    async def ask():
+        chain = Chain(f"ws://127.0.0.1:{rpc_port}")
+        try:
+            return await chain.genesis()
+        finally:
+            await chain.close()
+
+    return asyncio.run(ask())
+
+
 def netuid(up):
     return json.loads((up.folder / "network.json").read_text())["netuids"][SUBNET]
 
@@ -106,7 +119,7 @@ def test_honest_miners_show_the_word_of_every_validator(network):
 
 def attesting(up, name):
     validators = {hotkey(up, validator) for validator in VALIDATORS}
-    return shown(up, name).attested_by(netuid(up), validators)
+    return shown(up, name).attested_by(Place(genesis(up.rpc_port), netuid(up)), validators)
 
 
 def test_liars_end_without_a_word_and_are_not_offered(network):

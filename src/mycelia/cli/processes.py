@@ -178,7 +178,7 @@ def run_validator(
                 voucher = Voucher(
                     netuid,
                     subnet.floor,
-                    Attester(wallet.hotkey, netuid, caller, subnet.knows),
+                    Attester(wallet.hotkey, netuid, chain.genesis, caller, subnet.knows),
                     partial(published, chain),
                     partial(book.set_claim, subnet.name),
                     log,

@@ -16,7 +16,7 @@ from typing import Protocol
 from mycelia.gateway.directory import Route
 from mycelia.neuron.chain import Metagraph
 from mycelia.neuron.claims import checked_claim
-from mycelia.neuron.manifest import MOST_ATTESTATIONS, PATH, ClaimDocument, ClaimError
+from mycelia.neuron.manifest import MOST_ATTESTATIONS, PATH, ClaimDocument, ClaimError, Place
 from mycelia.wire.contract import Endpoint
 from mycelia.wire.errors import WireError
 
@@ -38,6 +38,8 @@ class Documents(Protocol):
 
 Published = Callable[[int], Awaitable[Mapping[str, bytes]]]
 """Digests of manifests on the chain, by hotkey, for a netuid."""
+Genesis = Callable[[], Awaitable[str]]
+"""Which network this is, see `Chain.genesis`."""
 
 
 @dataclass(slots=True)
@@ -69,12 +71,14 @@ class AttestedClaims:
         self,
         documents: Documents,
         published: Published,
+        genesis: Genesis,
         *,
         quorum: float = QUORUM,
         look_s: float = LOOK_S,
     ) -> None:
         self._documents = documents
         self._published = published
+        self._genesis = genesis
         self._quorum = quorum
         self._look_s = look_s
         self._seen: dict[tuple[int, Endpoint], _Seen] = {}
@@ -84,16 +88,17 @@ class AttestedClaims:
         """Return the routes, each with its manifest if validators attest it."""
         await self._look(graph.netuid, routes)
         stakes = {n.hotkey: n.stake_rao for n in graph.neurons if n.permit}
-        return tuple(self._with_manifest(route, graph.netuid, stakes) for route in routes)
+        place = Place(await self._genesis(), graph.netuid)
+        return tuple(self._with_manifest(route, place, stakes) for route in routes)
 
-    def _with_manifest(self, route: Route, netuid: int, stakes: Mapping[str, int]) -> Route:
-        seen = self._seen.get((netuid, route.endpoint))
+    def _with_manifest(self, route: Route, place: Place, stakes: Mapping[str, int]) -> Route:
+        seen = self._seen.get((place.netuid, route.endpoint))
         document = seen.document if seen else None
         if document is None or document.claim.manifest.subnet != route.subnet:
             return route
         # A miner with a permit is a validator, too, but not of its own claim.
         others = {hotkey: s for hotkey, s in stakes.items() if hotkey != route.endpoint.hotkey}
-        word = sum(others[hotkey] for hotkey in document.attested_by(netuid, among=others))
+        word = sum(others[hotkey] for hotkey in document.attested_by(place, among=others))
         total = sum(others.values())
         if not total or word < self._quorum * total:
             return route

@@ -33,6 +33,12 @@ class Wire(Caller, Documents, Protocol):
     """The part of `WireClient` that a gateway needs."""
 
 
+class Network(Graphs, Protocol):
+    """The part of `Chain` that a gateway needs."""
+
+    async def genesis(self) -> str: ...
+
+
 class Stop(Protocol):
     """What ends a process: `asyncio.Event` fits."""
 
@@ -71,7 +77,7 @@ class GatewayProcess:
     def __init__(
         self,
         specs: Iterable[Spec],
-        chain: Graphs,
+        chain: Network,
         caller: Wire,
         config: GatewayConfig,
         *,
@@ -97,7 +103,7 @@ class GatewayProcess:
             chain,
             config.netuids,
             log=self._log,
-            claims=AttestedClaims(caller, published) if published else None,
+            claims=AttestedClaims(caller, published, chain.genesis) if published else None,
             claims_required=config.claims_required,
         )
         self._key_file = KeyFile(config.keys) if config.keys else None

@@ -125,6 +125,7 @@ class Chain:
     answer_s: float = _ANSWER_S
     _client: bittensor.Client | None = field(default=None, init=False, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _genesis: str = field(default="", init=False, repr=False)
 
     async def client(self) -> bittensor.Client:
         """The SDK's client, connected. Raises ChainAway."""
@@ -158,6 +159,15 @@ class Chain:
                 f"The node at {self.endpoint} does not offer what was asked: {error}.",
                 "Run a node and neurons of the same version.",
             ) from error
+
+    async def genesis(self) -> str:
+        """Hash of the first block, in hex: which network this is. Asked once per connection."""
+        if not self._genesis:
+            # A node may keep no state of that block, so nothing of it but its hash is asked for,
+            # and for that the SDK has no public name.
+            found = await self.ask(lambda client: client._substrate.block_hash(0))  # noqa: SLF001
+            self._genesis = found.removeprefix("0x")
+        return self._genesis
 
     async def height(self) -> int:
         """Number of the newest block."""
@@ -257,6 +267,7 @@ class Chain:
     async def _forget(self, client: bittensor.Client) -> None:
         if self._client is client:
             self._client = None
+            self._genesis = ""
         # The socket library asserts something untrue of a peer that vanished.
         with suppress(bittensor.BittensorError, OSError, TimeoutError, AssertionError):
             async with asyncio.timeout(2.0):

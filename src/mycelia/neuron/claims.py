@@ -7,7 +7,7 @@ validator's, `publish` and `published` go to the chain; `Claim` is all that a mi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from mycelia.neuron.manifest import (
     ClaimDocument,
     ClaimError,
     Manifest,
+    Place,
     SignedAttestation,
     SignedManifest,
     commitment,
@@ -159,10 +160,17 @@ class Attester:
     """
 
     def __init__(
-        self, keypair: Signer, netuid: int, caller: Caller, is_known: Callable[[Manifest], bool]
+        self,
+        keypair: Signer,
+        netuid: int,
+        genesis: Callable[[], Awaitable[str]],
+        caller: Caller,
+        is_known: Callable[[Manifest], bool],
     ) -> None:
+        """`genesis` tells which network this is, see `Chain.genesis`."""
         self._keypair = keypair
-        self._netuid = netuid
+        self._place = Place("", netuid)
+        self._genesis = genesis
         self._caller = caller
         self._is_known = is_known
 
@@ -170,21 +178,26 @@ class Attester:
         """Read what a miner shows. `committed` holds digests on the chain, by hotkey.
 
         Raises `ClaimError` unless the miner signed its claim, committed it, and it can be judged;
-        `WireError` when the miner does not show it.
+        `WireError` when the miner does not show it; ChainAway when the network is not known yet.
         """
+        await self._locate()
         data = await self._caller.document(endpoint, PATH, _CALL_S)
         return checked_claim(data, endpoint.hotkey, committed, self._is_known)
 
     def is_shown(self, document: ClaimDocument) -> bool:
         """Whether a miner shows a live word of this validator's; a miner that restarted has none."""
         own = (self._keypair.ss58_address,)
-        return bool(document.attested_by(self._netuid, among=own))
+        return bool(document.attested_by(self._place, among=own))
 
     async def attest(self, endpoint: Endpoint, manifest: Manifest, life_s: float = LIFE_S) -> None:
-        """Bring the miner an attestation of its claim. Raises `WireError`."""
-        signed = SignedAttestation.by(self._keypair, manifest, self._netuid, life_s)
+        """Bring the miner an attestation of its claim. Raises `WireError` or ChainAway."""
+        await self._locate()
+        signed = SignedAttestation.by(self._keypair, manifest, self._place, life_s)
         body = signed.model_dump_json().encode()
         await self._caller.call(endpoint, ATTEST_PATH, body, _CALL_S)
+
+    async def _locate(self) -> None:
+        self._place = self._place._replace(genesis=await self._genesis())
 
 
 def checked_claim(

@@ -6,8 +6,9 @@ digest in every receipt, and shows it at `PATH` to anybody. So a miner cannot cl
 gateway and another to its validators, nor change its claim unnoticed.
 
 A validator that found a miner's answers to be those of the claimed model signs an *attestation*,
-which holds for some minutes. The miner shows it beside its manifest: nobody else need serve or
-find anything, and a validator that stops being convinced simply does not renew it.
+which holds for some minutes, on one subnet of one network. The miner shows it beside its manifest:
+nobody else need serve or find anything, and a validator that stops being convinced simply does not
+renew it.
 
 Digests are SHA-256, in hexadecimal where they stand in JSON.
 """
@@ -18,7 +19,7 @@ import hashlib
 import json
 import time
 from collections.abc import Container
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,6 +42,14 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Address = Annotated[str, Field(min_length=40, max_length=64, pattern=r"^[1-9A-HJ-NP-Za-km-z]+$")]
 Scheme = Annotated[str, Field(max_length=16)]
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+
+
+class Place(NamedTuple):
+    """A subnet of one network. Others have subnets of the same number, and perhaps neurons too."""
+
+    genesis: str
+    """Hash of the network's first block, in hex."""
+    netuid: int
 
 
 class ClaimError(AppError):
@@ -95,14 +104,21 @@ class Manifest(_Signed):
 class Attestation(_Signed):
     """A validator's word that a miner's answers are those of its manifest."""
 
-    protocol: ClassVar[str] = "mycelia-attestation/1"
+    protocol: ClassVar[str] = "mycelia-attestation/2"
 
     validator: Address
     miner: Address
+    genesis: Digest
+    """Of the network, see `Place`."""
     netuid: int = Field(ge=0, le=65_535)
     claim: Digest
     expires_ms: int = Field(ge=0, le=2**53)
     """Unix milliseconds."""
+
+    @property
+    def place(self) -> Place:
+        """Where it holds."""
+        return Place(self.genesis, self.netuid)
 
     @property
     def is_live(self) -> bool:
@@ -142,13 +158,14 @@ class SignedAttestation(BaseModel):
 
     @classmethod
     def by(
-        cls, validator: Signer, manifest: Manifest, netuid: int, life_s: float = LIFE_S
+        cls, validator: Signer, manifest: Manifest, place: Place, life_s: float = LIFE_S
     ) -> SignedAttestation:
         """Attest, as a validator, that a miner answers as its manifest says."""
         attestation = Attestation(
             validator=validator.ss58_address,
             miner=manifest.miner,
-            netuid=netuid,
+            genesis=place.genesis,
+            netuid=place.netuid,
             claim=manifest.digest().hex(),
             expires_ms=int((time.time() + life_s) * 1000),
         )
@@ -180,7 +197,7 @@ class ClaimDocument(BaseModel):
             raise _invalid("the document is too long")
         return _parsed(cls, data)
 
-    def attested_by(self, netuid: int, among: Container[str]) -> frozenset[str]:
+    def attested_by(self, place: Place, among: Container[str]) -> frozenset[str]:
         """Which of some hotkeys gave their signed word for exactly this claim, as holds by now.
 
         Only theirs is checked: a miner may show the words of as many strangers as fit.
@@ -190,7 +207,7 @@ class ClaimDocument(BaseModel):
         found = set()
         for signed in self.attestations:
             said = signed.attestation
-            is_this = (said.miner, said.netuid, said.claim) == (manifest.miner, netuid, digest)
+            is_this = (said.miner, said.place, said.claim) == (manifest.miner, place, digest)
             if is_this and said.is_live and said.validator in among:
                 try:
                     signed.verify()

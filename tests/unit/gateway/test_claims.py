@@ -14,6 +14,7 @@ from mycelia.neuron.manifest import (
     Attestation,
     ClaimDocument,
     Manifest,
+    Place,
     SignedAttestation,
     SignedManifest,
 )
@@ -22,6 +23,7 @@ from mycelia.wire import Unreachable
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 VALIDATORS = [bittensor_core.Keypair.create_from_uri(f"//validator{n}") for n in range(3)]
 NETUID = 3
+PLACE = Place("0a" * 32, NETUID)
 CLAIM = Manifest(
     miner=MINER.ss58_address,
     subnet="text",
@@ -47,10 +49,11 @@ class World:
     def __init__(self, *attesting: int, claim: Manifest = CLAIM, stakes=(1, 1, 1)) -> None:
         self.reads = 0
         self.down = False
+        self.genesis_ = PLACE.genesis
         self.committed = {MINER.ss58_address: claim.digest()}
         self.document_ = ClaimDocument(
             claim=SignedManifest.by(MINER, claim),
-            attestations=[SignedAttestation.by(VALIDATORS[n], claim, NETUID) for n in attesting],
+            attestations=[SignedAttestation.by(VALIDATORS[n], claim, PLACE) for n in attesting],
         )
         self.neurons = (
             NEURON,
@@ -79,12 +82,15 @@ class World:
             raise Unreachable("unreachable", "down", "")
         return self.document_.model_dump_json().encode()
 
+    async def genesis(self) -> str:
+        return self.genesis_
+
     async def published(self, netuid):
         assert netuid == NETUID
         return self.committed
 
     def directory(self, *, required: bool = False, **options) -> ChainDirectory:
-        claims = AttestedClaims(self, self.published, **options)
+        claims = AttestedClaims(self, self.published, self.genesis, **options)
         return ChainDirectory(self, {"text": NETUID}, claims=claims, claims_required=required)
 
 
@@ -117,6 +123,13 @@ async def test_half_of_the_stake_decides(attesting, stakes, holds):
 async def test_only_permits_have_a_word():
     world = World(0, 1, 2)
     world.neurons = tuple(replace(neuron, permit=False) for neuron in world.neurons)
+    assert await manifest(world) is None
+
+
+async def test_words_of_another_network_have_no_weight_here():
+    """The same hotkeys, netuid and claim there and here: whose word it is does not suffice."""
+    world = World(0, 1, 2)
+    world.genesis_ = "0b" * 32
     assert await manifest(world) is None
 
 
@@ -201,7 +214,7 @@ async def test_words_of_strangers_cost_no_look_at_their_signatures(monkeypatch):
     """A miner may show as many as fit, and each is checked again at every look at the chain."""
     world = World(0, 1, 2)
     strangers = [bittensor_core.Keypair.create_from_uri(f"//stranger{n}") for n in range(20)]
-    words = [SignedAttestation.by(stranger, CLAIM, NETUID) for stranger in strangers]
+    words = [SignedAttestation.by(stranger, CLAIM, PLACE) for stranger in strangers]
     shown = world.document_.attestations
     world.document_ = world.document_.model_copy(update={"attestations": words + shown})
     checked = []

@@ -51,6 +51,9 @@ class Network:
             tao_emission_rao=0, alpha_emission_rao=0, alpha_price=0.0, neurons=(neuron,),
         )  # fmt: skip
 
+    async def genesis(self) -> str:
+        return "ab" * 32
+
     async def published(self, netuid: int) -> dict[str, bytes]:
         return self.committed
 

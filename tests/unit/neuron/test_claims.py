@@ -16,6 +16,7 @@ from mycelia.neuron.manifest import (
     ClaimDocument,
     ClaimError,
     Manifest,
+    Place,
     SignedAttestation,
     SignedManifest,
     commitment,
@@ -35,6 +36,8 @@ MINER = bittensor_core.Keypair.create_from_uri("//miner")
 OTHER = bittensor_core.Keypair.create_from_uri("//other")
 VALIDATOR = bittensor_core.Keypair.create_from_uri("//validator")
 NETUID = 3
+GENESIS = "0a" * 32
+PLACE = Place(GENESIS, NETUID)
 
 
 def manifest(keypair: bittensor_core.Keypair = MINER, **changed) -> Manifest:
@@ -60,6 +63,10 @@ def committed(given: Manifest) -> dict[str, bytes]:
 
 def document(claim: SignedManifest, *attestations: SignedAttestation) -> bytes:
     return ClaimDocument(claim=claim, attestations=list(attestations)).model_dump_json().encode()
+
+
+async def genesis() -> str:
+    return GENESIS
 
 
 def known(given: Manifest) -> bool:
@@ -131,19 +138,20 @@ def test_what_cannot_be_read_is_refused(data):
 def attested(*attestations: SignedAttestation) -> frozenset[str]:
     return ClaimDocument.parse(
         document(SignedManifest.by(MINER, manifest()), *attestations)
-    ).attested_by(NETUID, {key.ss58_address for key in (VALIDATOR, OTHER, MINER)})
+    ).attested_by(PLACE, {key.ss58_address for key in (VALIDATOR, OTHER, MINER)})
 
 
 def test_only_live_words_about_this_claim_by_their_validator_count():
-    good = SignedAttestation.by(VALIDATOR, manifest(), NETUID)
+    good = SignedAttestation.by(VALIDATOR, manifest(), PLACE)
     assert attested(good) == {VALIDATOR.ss58_address}
     assert attested() == frozenset()
-    assert attested(SignedAttestation.by(VALIDATOR, manifest(), NETUID + 1)) == frozenset()
-    assert attested(SignedAttestation.by(VALIDATOR, manifest(price_rao=1), NETUID)) == frozenset()
-    assert attested(SignedAttestation.by(VALIDATOR, manifest(OTHER), NETUID)) == frozenset()
-    assert attested(SignedAttestation.by(VALIDATOR, manifest(), NETUID, -1.0)) == frozenset()
-    assert attested(SignedAttestation.by(VALIDATOR, manifest(), NETUID, 9 * LIFE_S)) == frozenset()
-    forged = SignedAttestation.by(MINER, manifest(), NETUID)
+    for other in (Place(GENESIS, NETUID + 1), Place("0b" * 32, NETUID)):
+        assert attested(SignedAttestation.by(VALIDATOR, manifest(), other)) == frozenset()
+    assert attested(SignedAttestation.by(VALIDATOR, manifest(price_rao=1), PLACE)) == frozenset()
+    assert attested(SignedAttestation.by(VALIDATOR, manifest(OTHER), PLACE)) == frozenset()
+    assert attested(SignedAttestation.by(VALIDATOR, manifest(), PLACE, -1.0)) == frozenset()
+    assert attested(SignedAttestation.by(VALIDATOR, manifest(), PLACE, 9 * LIFE_S)) == frozenset()
+    forged = SignedAttestation.by(MINER, manifest(), PLACE)
     claimed = forged.attestation.model_copy(update={"validator": VALIDATOR.ss58_address})
     assert attested(forged.model_copy(update={"attestation": claimed})) == frozenset()
 
@@ -169,7 +177,7 @@ async def desk() -> AsyncIterator[tuple[ClaimDesk, Endpoint]]:
 async def test_a_validator_reads_and_attests_and_anybody_sees_it(desk):
     _, endpoint = desk
     async with WireClient(VALIDATOR) as caller, WireClient(OTHER) as anybody:
-        attester = Attester(VALIDATOR, NETUID, caller, known)
+        attester = Attester(VALIDATOR, NETUID, genesis, caller, known)
         document = await attester.claim(endpoint, committed(manifest()))
         assert document.claim.manifest == manifest()
         assert not attester.is_shown(document)
@@ -177,17 +185,18 @@ async def test_a_validator_reads_and_attests_and_anybody_sees_it(desk):
         await attester.attest(endpoint, manifest())
         found = ClaimDocument.parse(await anybody.document(endpoint, PATH, 5.0))
         assert attester.is_shown(found)
-        assert not Attester(OTHER, NETUID, caller, known).is_shown(found)
+        another = Attester(OTHER, NETUID, genesis, caller, known)
+        assert not another.is_shown(await another.claim(endpoint, committed(manifest())))
     asked = {VALIDATOR.ss58_address, OTHER.ss58_address}
-    assert found.attested_by(NETUID, asked) == {VALIDATOR.ss58_address}
-    assert not found.attested_by(NETUID, among=())
+    assert found.attested_by(PLACE, asked) == {VALIDATOR.ss58_address}
+    assert not found.attested_by(PLACE, among=())
     assert len(found.attestations) == 1
 
 
 async def test_receipts_name_the_claim(desk):
     given, endpoint = desk
     async with WireClient(VALIDATOR) as caller:
-        body = SignedAttestation.by(VALIDATOR, manifest(), NETUID).model_dump_json().encode()
+        body = SignedAttestation.by(VALIDATOR, manifest(), PLACE).model_dump_json().encode()
         outcome = await caller.call(endpoint, ATTEST_PATH, body, 5.0)
     assert outcome.receipt.claim == given.digest
 
@@ -195,7 +204,7 @@ async def test_receipts_name_the_claim(desk):
 async def test_an_expired_word_is_no_longer_shown(desk):
     given, endpoint = desk
     async with WireClient(VALIDATOR) as caller:
-        signed = SignedAttestation.by(VALIDATOR, manifest(), NETUID)
+        signed = SignedAttestation.by(VALIDATOR, manifest(), PLACE)
         await caller.call(endpoint, ATTEST_PATH, signed.model_dump_json().encode(), 5.0)
         past = signed.attestation.model_copy(update={"expires_ms": int(time.time() * 1000) - 1})
         given._attestations[VALIDATOR.ss58_address] = signed.model_copy(
@@ -208,9 +217,9 @@ async def test_an_expired_word_is_no_longer_shown(desk):
 @pytest.mark.parametrize(
     "signed",
     [
-        SignedAttestation.by(VALIDATOR, manifest(price_rao=1), NETUID),
-        SignedAttestation.by(VALIDATOR, manifest(OTHER), NETUID),
-        SignedAttestation.by(OTHER, manifest(), NETUID),
+        SignedAttestation.by(VALIDATOR, manifest(price_rao=1), PLACE),
+        SignedAttestation.by(VALIDATOR, manifest(OTHER), PLACE),
+        SignedAttestation.by(OTHER, manifest(), PLACE),
     ],
 )
 async def test_words_about_others_or_by_others_are_not_kept(desk, signed):
@@ -235,7 +244,7 @@ async def test_who_renewed_longest_ago_makes_room_for_another_validator(monkeypa
     desk = ClaimDesk(MINER, manifest())
     first, second, third = (bittensor_core.Keypair.create_from_uri(f"//v{n}") for n in range(3))
     for keypair in (first, second, first, third):
-        said = SignedAttestation.by(keypair, desk.manifest, NETUID).model_dump_json().encode()
+        said = SignedAttestation.by(keypair, desk.manifest, PLACE).model_dump_json().encode()
         await desk.routes()[ATTEST_PATH](
             Inbound(ATTEST_PATH, said, keypair.ss58_address, Deadline.after(1.0))
         )

@@ -213,6 +213,10 @@ def desk():
     return ClaimDesk(MINER, Manifest(**fields))
 
 
+async def genesis() -> str:
+    return "0a" * 32
+
+
 async def test_a_claim_is_committed_once_shown_and_named_in_receipts(monkeypatch, desk):
     monkeypatch.setattr("mycelia.neuron.miner.REFRESH_S", 0.02)
     committed = Committed()
@@ -224,7 +228,8 @@ async def test_a_claim_is_committed_once_shown_and_named_in_receipts(monkeypatch
         outcome = await client.call(endpoint, Sum.path(), b'{"a": 2, "b": 3}', 30.0)
         document = ClaimDocument.parse(await client.document(endpoint, PATH, 30.0))
         # Longer than what this subnet takes of its own.
-        await Attester(VALIDATOR, 1, client, lambda _: True).attest(endpoint, desk.manifest)
+        attester = Attester(VALIDATOR, 1, genesis, client, lambda _: True)
+        await attester.attest(endpoint, desk.manifest)
         await asyncio.sleep(0.2)
         assert committed.commits == committed.looks == 1
         shown = {metric.name: metric.values for metric in process._metrics()}
