@@ -154,6 +154,18 @@ class CommitRevealEnabled(Error, index=53):
     """The subnet takes weights by commit and reveal. Commit them, or ask the owner to switch it off."""
 
 
+class LiquidAlphaDisabled(Error, index=55):
+    """The speeds of liquid alpha are chosen only where it is on. Switch it on first."""
+
+
+class AlphaHighTooLow(Error, index=56):
+    """The fastest speed is below 1638 of 65535. Choose a faster one."""
+
+
+class AlphaLowOutOfRange(Error, index=57):
+    """The slowest speed is below 1638 of 65535, or above the fastest. Choose one between."""
+
+
 class TxRateLimitExceeded(Error, index=64):
     """This was changed too recently. Wait for the rate limit to pass."""
 
@@ -206,6 +218,14 @@ class SymbolAlreadyInUse(Error, index=110):
     """Another subnet has this symbol. Choose a free one."""
 
 
+class RevealPeriodTooLarge(Error, index=113):
+    """Weights are revealed after 100 epochs at the latest. Choose a shorter period."""
+
+
+class RevealPeriodTooSmall(Error, index=114):
+    """Weights are revealed after one epoch at the earliest. Choose a longer period."""
+
+
 class InvalidValue(Error, index=115):
     """The value is not allowed here. See the parameter's documentation."""
 
@@ -232,6 +252,14 @@ class RegistrationPriceLimitExceeded(Error, index=136):
 
 class CannotUseSystemAccount(Error, index=141):
     """This account belongs to a subnet and cannot be a hotkey."""
+
+
+class TempoOutOfBounds(Error, index=144):
+    """Owners choose a tempo between 360 and 50400 blocks. Choose one, or ask root."""
+
+
+class ActivityCutoffFactorMilliOutOfBounds(Error, index=145):
+    """The cutoff is between 1 and 50 tempos: 1000 to 50000 thousandths."""
 
 
 ALL = (
@@ -271,6 +299,9 @@ ALL = (
     DelegateTakeTooLow,
     DelegateTakeTooHigh,
     CommitRevealEnabled,
+    LiquidAlphaDisabled,
+    AlphaHighTooLow,
+    AlphaLowOutOfRange,
     TxRateLimitExceeded,
     InvalidIdentity,
     MechanismDoesNotExist,
@@ -284,6 +315,8 @@ ALL = (
     AdminActionProhibitedDuringWeightsWindow,
     SymbolDoesNotExist,
     SymbolAlreadyInUse,
+    RevealPeriodTooLarge,
+    RevealPeriodTooSmall,
     InvalidValue,
     SubnetLimitReached,
     CannotAffordLockCost,
@@ -291,5 +324,7 @@ ALL = (
     TooManyUIDsPerMechanism,
     RegistrationPriceLimitExceeded,
     CannotUseSystemAccount,
+    TempoOutOfBounds,
+    ActivityCutoffFactorMilliOutOfBounds,
 )
 """What SubtensorModule may raise; its lowest part declares them for the others."""

@@ -19,6 +19,7 @@ def test_a_payer_stays_alive(world):
     assert custody.held(NETUID) == held + taken
     with pytest.raises(BalanceWithdrawalError):
         custody.pay_in(NETUID, bob, 1)
+    assert custody.pay_in(NETUID, bob, 0) == 0
 
 
 def test_too_little_to_create_an_account_stays_with_the_subnet(world):

@@ -129,13 +129,26 @@ def test_childkey_takes_lie_between_the_network_s(world):
 @pytest.mark.parametrize("row", OWNED, ids=lambda row: row.attribute)
 def test_bounds_are_inclusive(row, world):
     for bounds in {row.admin.bounds, row.admin.owner_bounds} - {Bounds()}:
-        for edge, outside in ((bounds.low, -1), (bounds.high, 1)):
+        above = bounds.above or bounds.error
+        for edge, outside, error in ((bounds.low, -1, bounds.error), (bounds.high, 1, above)):
             if edge is not None:
-                assert bounds.hold(edge)
-                assert not bounds.hold(edge + outside)
-    if row.admin.bounds.high is not None and row.attribute != "burn_increase_mult":
-        result = set_call(row, world, "", row.admin.bounds.high + 1)
-        assert result.error == row.admin.bounds.error.wire_name
+                bounds.check(edge)
+                with pytest.raises(error):
+                    bounds.check(edge + outside)
+    bounds = row.admin.bounds
+    if bounds.high is not None and row.attribute != "burn_increase_mult":
+        result = set_call(row, world, "", bounds.high + 1)
+        assert result.error == (bounds.above or bounds.error).wire_name
+
+
+def test_weights_are_revealed_after_an_epoch_at_the_earliest(world):
+    result = world.admin("commit_reveal_weights_interval", netuid=1, interval=0)
+    assert result.error == "RevealPeriodTooSmall"
+
+
+def test_the_cutoff_s_bounds_have_an_error_of_their_own(world):
+    result = world.admin("activity_cutoff_factor", netuid=1, factor_milli=999)
+    assert result.error == "ActivityCutoffFactorMilliOutOfBounds"
 
 
 def test_frozen_parameters_stay_before_an_epoch(world):
@@ -163,7 +176,9 @@ def test_no_row_is_of_a_subnet_that_is_not_there(row, world):
     assert set_call(row, world, "", value_of(row), netuid=9).error == "SubnetDoesNotExist"
 
 
-@pytest.mark.parametrize("name", ["burn_increase_mult", "subnet_emission_enabled"])
+@pytest.mark.parametrize(
+    "name", ["burn_increase_mult", "owner_cut_enabled", "subnet_emission_enabled"]
+)
 def test_some_rows_are_not_the_root_s(name, world):
     row = next(row for row in ROWS if row.attribute == name)
     assert set_call(row, world, "", value_of(row), netuid=0).error == "NotPermittedOnRootSubnet"
@@ -176,6 +191,7 @@ def test_burn_increase_mult_invalid_value(world):
 
 def test_tempo_and_alpha_values_are_frozen_too(world):
     values = {"netuid": 1, "alpha_low": 2000, "alpha_high": 3000}
+    assert world.admin("liquid_alpha_enabled", netuid=1, enabled=True).succeeded
     assert world.submit("//Alice", "AdminUtils", "sudo_set_alpha_values", **values).succeeded
     assert world.submit("//Alice", "AdminUtils", "sudo_set_alpha_values", **values).error == (
         "TxRateLimitExceeded"
@@ -243,18 +259,23 @@ def test_owners_choose_tempos_within_bounds(bare):
     def set_tempo(tempo):
         return bare.submit("//Bob", "AdminUtils", "sudo_set_tempo", netuid=1, tempo=tempo)
 
-    assert set_tempo(359).error == "ValueNotInBounds"
-    assert set_tempo(50_401).error == "ValueNotInBounds"
+    assert set_tempo(359).error == "TempoOutOfBounds"
+    assert set_tempo(50_401).error == "TempoOutOfBounds"
     assert set_tempo(360).succeeded
     assert set_tempo(361).error == "TxRateLimitExceeded"
 
 
 def test_alpha_values(world):
-    low_high = {"alpha_low": 2000, "alpha_high": 3000}
-    assert world.admin("alpha_values", netuid=1, **low_high).succeeded
+    def choose(low, high):
+        return world.admin("alpha_values", netuid=1, alpha_low=low, alpha_high=high).error
+
+    assert choose(2000, 3000) == "LiquidAlphaDisabled"
+    assert world.admin("liquid_alpha_enabled", netuid=1, enabled=True).succeeded
+    assert choose(2000, 3000) is None
     assert world.pallets.parameters.alpha_values[NETUID] == (2000, 3000)
-    crossed = world.admin("alpha_values", netuid=1, alpha_low=3000, alpha_high=2000)
-    assert crossed.error == "InvalidValue"
+    assert choose(1637, 1637) == "AlphaHighTooLow"
+    assert choose(1637, 1638) == choose(3000, 2000) == "AlphaLowOutOfRange"
+    assert choose(1638, 1638) is None
 
 
 def test_proof_of_work_stays_off(world):

@@ -56,6 +56,18 @@ def test_the_price_jumps_and_falls(world):
     assert abs(burn[NETUID] - first * 63 // 100) < first // 1000
 
 
+def test_a_slot_may_cost_nothing(world):
+    assert world.admin("min_burn", netuid=1, min_burn=0).succeeded
+    world.pallets.registration.burn[NETUID] = 1
+    world.seal()
+    assert world.pallets.registration.burn[NETUID] == 0
+    reserves = world.pallets.pools.reserves(NETUID)
+    assert world.register("//Bob").error is None
+    assert world.pallets.pools.reserves(NETUID) == reserves
+    assert world.pallets.registration.burn[NETUID] == 0
+    world.seal()
+
+
 def test_burned_register_hot_key_already_registered(world):
     world.register("//Bob")
     assert world.register("//Bob").error == "HotKeyAlreadyRegisteredInSubNet"

@@ -61,6 +61,7 @@ def test_serve_errors(world, change, error):
 
 def test_metrics_need_an_address(world):
     assert prometheus(world, ip=0).error == "InvalidIpAddress"
+    assert prometheus(world, ip=0, ip_type=5).error == "InvalidIpType"
     assert axon(world, ip=0).succeeded
 
 

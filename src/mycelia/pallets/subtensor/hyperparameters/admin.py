@@ -20,6 +20,10 @@ from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.errors import (
     AdminActionProhibitedDuringWeightsWindow,
+    AlphaHighTooLow,
+    AlphaLowOutOfRange,
+    LiquidAlphaDisabled,
+    TempoOutOfBounds,
     TooManyUIDsPerMechanism,
     TxRateLimitExceeded,
 )
@@ -28,7 +32,6 @@ from mycelia.pallets.subtensor.hyperparameters.parameter import (
     UNLIMITED,
     VERSION_KEY,
     Admin,
-    Bounds,
     GlobalParameter,
     Parameter,
 )
@@ -52,7 +55,7 @@ from mycelia.pallets.subtensor.types import OwnerHyperparamUpdate, parameter_id
 from mycelia.primitives import AccountId, NetUid
 
 SET: Final = cost(260_000_000, 4_400)
-ALPHA_LOW_LEAST_U16: Final = 1_638
+ALPHA_LEAST_U16: Final = 1_638
 FAST_LIMIT_BLOCKS: Final = 1
 """How long owners of a fast network wait between two actions."""
 Check = Callable[["Authority", NetUid, int], None]
@@ -146,7 +149,7 @@ class Authority:
         ensure(self.subnets.exists(netuid), errors.SubnetDoesNotExist)
         ensure(not (admin.not_on_root and netuid == 0), errors.NotPermittedOnRootSubnet)
         for bounds in (admin.bounds, *((admin.owner_bounds,) if owner else ())):
-            ensure(bounds == Bounds() or bounds.hold(value), bounds.error)
+            bounds.check(value)
         if check := CHECKS.get(row.attribute):
             check(self, netuid, value)
         # CHANGE
@@ -250,7 +253,7 @@ def _failures(attribute: str, admin: Admin) -> tuple[Any, ...]:
         fails.append(AdminActionProhibitedDuringWeightsWindow)
     if admin.not_on_root:
         fails.append(errors.NotPermittedOnRootSubnet)
-    fails += [b.error for b in (admin.bounds, admin.owner_bounds) if b != Bounds()]
+    fails += (*admin.bounds.errors(), *admin.owner_bounds.errors())
     fails += _CHECKED.get(attribute, ())
     return tuple(dict.fromkeys(fails))
 
@@ -313,7 +316,7 @@ class AdminUtils(Pallet, name="AdminUtils"):
         emits=(TempoSet,),
         fails=(
             errors.SubnetDoesNotExist,
-            errors.ValueNotInBounds,
+            TempoOutOfBounds,
             AdminActionProhibitedDuringWeightsWindow,
             TxRateLimitExceeded,
         ),
@@ -323,7 +326,7 @@ class AdminUtils(Pallet, name="AdminUtils"):
         # CHECK
         owner = self.authority.begin_owner_action(origin, netuid, SET_TEMPO, MIN_TEMPO)
         ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
-        ensure(owner is None or MIN_TEMPO <= tempo <= MAX_TEMPO, errors.ValueNotInBounds)
+        ensure(owner is None or MIN_TEMPO <= tempo <= MAX_TEMPO, TempoOutOfBounds)
         # CHANGE
         self.authority.parameters.tempo[netuid] = tempo
         self.authority.schedule.restart(netuid)
@@ -336,7 +339,9 @@ class AdminUtils(Pallet, name="AdminUtils"):
         weight=SET,
         fails=(
             errors.SubnetDoesNotExist,
-            errors.InvalidValue,
+            LiquidAlphaDisabled,
+            AlphaHighTooLow,
+            AlphaLowOutOfRange,
             AdminActionProhibitedDuringWeightsWindow,
             TxRateLimitExceeded,
         ),
@@ -344,13 +349,15 @@ class AdminUtils(Pallet, name="AdminUtils"):
     def sudo_set_alpha_values(
         self, origin: Origin, netuid: NetUid, alpha_low: U16, alpha_high: U16
     ) -> None:
-        """Change the slowest and the fastest bond speed of liquid alpha. Root or owner."""
+        """Change the slowest and the fastest bond speed of liquid alpha, where it is on. Root or owner."""
         # CHECK
         owner = self.authority.owner_or_root(origin, netuid)
         self.authority.check_owner_limit(owner, netuid, "AlphaValues")
         self.authority.check_window(netuid)
         ensure(self.authority.subnets.exists(netuid), errors.SubnetDoesNotExist)
-        ensure(ALPHA_LOW_LEAST_U16 <= alpha_low <= alpha_high, errors.InvalidValue)
+        ensure(self.authority.parameters.liquid_alpha_on[netuid], LiquidAlphaDisabled)
+        ensure(alpha_high >= ALPHA_LEAST_U16, AlphaHighTooLow)
+        ensure(ALPHA_LEAST_U16 <= alpha_low <= alpha_high, AlphaLowOutOfRange)
         # CHANGE
         self.authority.parameters.alpha_values[netuid] = (alpha_low, alpha_high)
         self.authority.mark_owner(owner, netuid, "AlphaValues")

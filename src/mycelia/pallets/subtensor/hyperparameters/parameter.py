@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from mycelia.frame import Error, Event, Hasher, Identity, Map, Value
+from mycelia.frame import Error, Event, Hasher, Identity, Map, Value, ensure
 from mycelia.pallets.subtensor.hyperparameters.errors import ValueNotInBounds
 from mycelia.primitives import NetUid
 
@@ -34,15 +34,22 @@ def told(name: str, index: int, of: Any, *, of_subnet: bool = True, field: str =
 
 @dataclass(frozen=True)
 class Bounds:
-    """An inclusive range; `error` is raised outside of it."""
+    """An inclusive range; `error` is raised outside of it, or below it where `above` is raised above."""
 
     low: int | None = None
     high: int | None = None
     error: type[Error] = ValueNotInBounds
+    above: type[Error] | None = None
 
-    def hold(self, value: int) -> bool:
-        above = self.low is None or value >= self.low
-        return above and (self.high is None or value <= self.high)
+    def check(self, value: int) -> None:
+        ensure(self.low is None or value >= self.low, self.error)
+        ensure(self.high is None or value <= self.high, self.above or self.error)
+
+    def errors(self) -> tuple[type[Error], ...]:
+        """What `check` may raise."""
+        if self.low is None and self.high is None:
+            return ()
+        return (self.error, self.above) if self.above else (self.error,)
 
 
 UNLIMITED: Final = "unlimited"

@@ -11,6 +11,12 @@ from typing import Final
 
 from mycelia.codec import I16, U8, U16, U32, U64, U64F64
 from mycelia.frame import Blake2_128Concat, Pallet, Twox64Concat
+from mycelia.pallets.subtensor import errors
+from mycelia.pallets.subtensor.errors import (
+    ActivityCutoffFactorMilliOutOfBounds,
+    RevealPeriodTooLarge,
+    RevealPeriodTooSmall,
+)
 from mycelia.pallets.subtensor.hyperparameters.errors import (
     BondsMovingAverageMaxReached,
     InvalidValue,
@@ -146,7 +152,11 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
             argument="factor_milli",
             call="sudo_set_activity_cutoff_factor",
             owner="ActivityCutoffFactorMilli",
-            bounds=Bounds(MIN_ACTIVITY_CUTOFF_MILLI, MAX_ACTIVITY_CUTOFF_MILLI, InvalidValue),
+            bounds=Bounds(
+                MIN_ACTIVITY_CUTOFF_MILLI,
+                MAX_ACTIVITY_CUTOFF_MILLI,
+                ActivityCutoffFactorMilliOutOfBounds,
+            ),
         ),
     )
     activity_cutoff = Parameter(
@@ -215,7 +225,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
             argument="interval",
             call="sudo_set_commit_reveal_weights_interval",
             owner="WeightCommitInterval",
-            bounds=Bounds(1, 100, InvalidValue),
+            bounds=Bounds(1, 100, RevealPeriodTooSmall, RevealPeriodTooLarge),
         ),
     )
 
@@ -259,7 +269,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
             argument="immune_neurons",
             call="sudo_set_owner_immune_neuron_limit",
             owner="ImmuneNeuronLimit",
-            bounds=Bounds(1, 10, InvalidValue),
+            bounds=Bounds(1, 10, errors.InvalidValue),
         ),
     )
     network_registration_allowed = Parameter(
@@ -411,7 +421,7 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
         default=True,
         doc="Whether the owner gets a cut of the alpha emission.",
         shown="owner_cut_enabled",
-        admin=Admin(92, argument="enabled", owner=UNLIMITED),
+        admin=Admin(92, argument="enabled", owner=UNLIMITED, not_on_root=True),
     )
     owner_cut_auto_lock_enabled = Parameter(
         bool,

@@ -47,9 +47,10 @@ _FAILS: Final = (
 )
 
 
-def is_valid_address(ip_type: int, ip: int) -> bool:
-    """Whether the address is one of a host. 0, no address, is judged by the caller."""
-    return ip < (IPV4_BROADCAST if ip_type == 4 else IPV6_ALL_ONES)
+def check_address(ip_type: int, ip: int) -> None:
+    """`InvalidIpType`, or `InvalidIpAddress` where it is not a host's. 0, no address, is judged by the caller."""
+    ensure(ip_type in (4, 6), InvalidIpType)
+    ensure(ip < (IPV4_BROADCAST if ip_type == 4 else IPV6_ALL_ONES), InvalidIpAddress)
 
 
 class Serving(Pallet, name="SubtensorModule"):
@@ -146,6 +147,7 @@ class Serving(Pallet, name="SubtensorModule"):
         """Say where the signing hotkey's neuron shows its metrics."""
         hotkey = origin.signed()
         # CHECK
+        check_address(ip_type, ip)
         ensure(ip != 0, InvalidIpAddress)
         former = self.prometheus[netuid, hotkey]
         self._check(hotkey, netuid, former.block if former else 0, ip_type, ip, port)
@@ -189,8 +191,7 @@ class Serving(Pallet, name="SubtensorModule"):
         self, hotkey: AccountId, netuid: NetUid, last: int, ip_type: int, ip: int, port: int
     ) -> None:
         ensure(self.neurons.has(netuid, hotkey), HotKeyNotRegisteredInNetwork)
-        ensure(ip_type in (4, 6), InvalidIpType)
-        ensure(is_valid_address(ip_type, ip), InvalidIpAddress)
+        check_address(ip_type, ip)
         limit = self.parameters.serving_rate_limit[netuid]
         ensure(
             limit == 0 or last == 0 or self.clock.now() - last >= limit, ServingRateLimitExceeded

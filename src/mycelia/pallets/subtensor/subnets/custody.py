@@ -27,8 +27,10 @@ class Custody:
     def pay_in(self, netuid: NetUid, payer: AccountId, amount: Tao) -> Tao:
         """Take up to `amount` from the payer, who stays alive; what was taken.
 
-        `BalanceWithdrawalError` when nothing can be taken.
+        `BalanceWithdrawalError` when nothing can be taken, unless nothing is asked for.
         """
+        if not amount:
+            return amount
         taken = min(amount, self._currency.spendable(payer))
         ensure(taken > 0, BalanceWithdrawalError)
         self._currency.transfer(payer, subnet_account(netuid), taken)
