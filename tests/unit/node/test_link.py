@@ -46,7 +46,7 @@ class Ends:
     async def _grown(
         self, frames: list[tuple[Kind, int, bytes]], count: int
     ) -> list[tuple[Kind, int, bytes]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(frames) < count:
                 self.moved.clear()
                 await self.moved.wait()

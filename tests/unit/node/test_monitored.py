@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -59,7 +58,7 @@ async def test_measures_follow_the_chain_the_pool_the_disk_and_the_rpc(
         assert f"\n{line}\n" in text, line
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("mycelia"))
     assert float(values["mycelia_store_bytes"]) >= 100_000
-    assert 0 < float(values["mycelia_sealing_seconds_total"]) < 10
+    assert 0 < float(values["mycelia_sealing_seconds_total"]) < 100
     assert float(values["mycelia_pool_bytes"]) > 100
 
 
@@ -72,8 +71,7 @@ async def test_a_node_is_well_while_blocks_come_and_rpc_answers(
     assert not health(desk.sealer, 1.0).is_well
     assert health(desk.sealer, 12.0).is_well, "a slot is long here"
     assert health(desk.sealer, None).is_well, "blocks come by order here"
-    desk.client.link.close()
-    await asyncio.sleep(0.01)
+    await desk.hang_up()
     said = await shown("/health", desk, tmp_path, caplog)
     assert said.startswith("503")
     assert "no RPC process" in said

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from mycelia.chain import Budget
 from mycelia.chain.header import decode_header
 from mycelia.crypto import blake2_256
 from mycelia.engine import SoloConfig
@@ -28,7 +29,7 @@ class Desk:
         self.sealer = Sealer(
             self.chain,
             Pool(Limits(count=3)),
-            SoloConfig(interval_ms=None),
+            SoloConfig(interval_ms=None, budget=Budget(time_ms=600_000)),
             start_info={"store": "x"},
             may_be_told=may_be_told,
             on_sealed=lambda _: None,
@@ -44,6 +45,13 @@ class Desk:
         await loop.create_connection(self.sealer.link, sock=left)
         await loop.create_connection(lambda: self.client.link, sock=right)
         self.obeying = asyncio.create_task(self.sealer.obey())
+
+    async def hang_up(self) -> None:
+        """Close the client's end, and wait until the sealer's knows."""
+        self.client.link.close()
+        async with asyncio.timeout(30):
+            while self.sealer._links:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         self.obeying.cancel()
@@ -154,7 +162,7 @@ async def test_a_bug_met_in_a_check_stops_the_node_with_its_reason(
     )
     submission = desk.client.submit(transfer(desk.chain, ALICE, 0))
     with pytest.raises(Bug, match="issuance is negative"):
-        await asyncio.wait_for(stopped, 5)
+        await asyncio.wait_for(stopped, 30)
     desk.client.link.close()
     with pytest.raises(ConnectionError):
         await submission
@@ -177,8 +185,7 @@ async def test_a_seal_that_fails_fails_the_node_not_only_the_order(
 
 
 async def test_a_lost_rpc_process_is_forgotten(desk: Desk) -> None:
-    desk.client.link.close()
-    await asyncio.sleep(0.01)
+    await desk.hang_up()
     await desk.sealer.solo.seal()
     assert desk.sealer._links == {}
 
