@@ -14,31 +14,7 @@ from tests.unit.conftest import Reached
 GAPS: Final[dict[str, str]] = {
     "add_stake": "BalanceWithdrawalError SlippageTooHigh",
     "add_stake_limit": "BalanceWithdrawalError InsufficientLiquidity",
-    "batch_reveal_weights": (
-        "CanNotSetRootNetworkWeights DuplicateUids HotKeyNotRegisteredInSubNet "
-        "IncorrectWeightVersionKey MaxWeightExceeded MechanismDoesNotExist "
-        "NeuronNoValidatorPermit NotEnoughStakeToSetWeights SettingWeightsTooFast "
-        "SubnetNotExists UidVecContainInvalidOne UidsLengthExceedUidsInSubNet "
-        "WeightVecLengthIsLow WeightVecNotEqualSize"
-    ),
     "burned_register": "BalanceWithdrawalError",
-    "commit_crv3_mechanism_weights": (
-        "CommitPayloadTooLarge CommitRevealDisabled CommittingWeightsTooFast "
-        "HotKeyNotRegisteredInSubNet IncorrectCommitRevealVersion InvalidRevealRound "
-        "MechanismDoesNotExist NotEnoughStakeToSetWeights SubnetNotExists "
-        "TooManyUnrevealedCommits"
-    ),
-    "commit_mechanism_weights": (
-        "CommitRevealDisabled HotKeyNotRegisteredInSubNet NotEnoughStakeToSetWeights "
-        "SubnetNotExists TooManyUnrevealedCommits"
-    ),
-    "commit_timelocked_mechanism_weights": (
-        "CommitPayloadTooLarge CommitRevealDisabled CommittingWeightsTooFast "
-        "HotKeyNotRegisteredInSubNet IncorrectCommitRevealVersion InvalidRevealRound "
-        "NotEnoughStakeToSetWeights SubnetNotExists TooManyUnrevealedCommits"
-    ),
-    "commit_timelocked_weights": "MechanismDoesNotExist",
-    "commit_weights": "MechanismDoesNotExist",
     "decrease_take": "NonAssociatedColdKey",
     "increase_take": "DelegateTakeTooLow HotKeyAccountNotExists",
     "register_limit": "BalanceWithdrawalError",
@@ -47,27 +23,7 @@ GAPS: Final[dict[str, str]] = {
     "remove_stake": "HotKeyAccountNotExists NotEnoughStakeToWithdraw SlippageTooHigh",
     "remove_stake_full_limit": "HotKeyAccountNotExists NotEnoughStakeToWithdraw",
     "remove_stake_limit": "AmountTooLow HotKeyAccountNotExists InsufficientLiquidity",
-    "reveal_mechanism_weights": (
-        "CanNotSetRootNetworkWeights CommitRevealDisabled DuplicateUids ExpiredWeightCommit "
-        "HotKeyNotRegisteredInSubNet IncorrectWeightVersionKey "
-        "InvalidRevealCommitHashNotMatch MaxWeightExceeded MechanismDoesNotExist "
-        "NeuronNoValidatorPermit NotEnoughStakeToSetWeights RevealTooEarly "
-        "SettingWeightsTooFast SubnetNotExists UidVecContainInvalidOne "
-        "UidsLengthExceedUidsInSubNet WeightVecLengthIsLow WeightVecNotEqualSize"
-    ),
-    "reveal_weights": (
-        "CanNotSetRootNetworkWeights HotKeyNotRegisteredInSubNet MechanismDoesNotExist "
-        "SettingWeightsTooFast SubnetNotExists"
-    ),
     "serve_axon_tls": "ServingRateLimitExceeded",
-    "set_mechanism_weights": (
-        "CanNotSetRootNetworkWeights CommitRevealEnabled DuplicateUids "
-        "HotKeyNotRegisteredInSubNet IncorrectWeightVersionKey MaxWeightExceeded "
-        "NeuronNoValidatorPermit NotEnoughStakeToSetWeights SubnetNotExists "
-        "UidVecContainInvalidOne UidsLengthExceedUidsInSubNet WeightVecLengthIsLow "
-        "WeightVecNotEqualSize"
-    ),
-    "set_weights": "MechanismDoesNotExist",
     "sudo_set_subnet_owner_hotkey": "CannotUseSystemAccount",
     "transfer_all": "DustLost",
     "unstake_all_alpha": "BalanceWithdrawalError HotKeyAccountNotExists",

@@ -117,14 +117,23 @@ def test_commit_weights_mechanism_does_not_exist(secret):
     assert reveal(secret, mecid=1).error == "NoWeightsCommitFound"
 
 
-def test_commit_weights_subnet_not_exists(secret):
-    assert commit(secret, netuid=9).error == "SubnetNotExists"
+def test_commit_weights_without_a_subnet(secret):
+    assert commit(secret, netuid=9).error == "MechanismDoesNotExist"
 
 
 def test_commit_weights_commit_reveal_disabled(world):
     assert commit(world).error == "CommitRevealDisabled"
-    assert reveal(world).error == "CommitRevealDisabled"
-    assert reveal_batch(world).error == "CommitRevealDisabled"
+    assert reveal(world).error == "NoWeightsCommitFound"
+
+
+def test_reveal_weights_commit_reveal_disabled(secret):
+    """What was committed while the subnet took commits; first the commit is looked for."""
+    assert commit(secret).succeeded
+    next_epoch(secret)
+    secret.admin("commit_reveal_weights_enabled", netuid=1, enabled=False)
+    assert reveal(secret, salt=[9]).error == "InvalidRevealCommitHashNotMatch"
+    assert reveal(secret).error == "CommitRevealDisabled"
+    assert reveal_batch(secret, ROW).error == "CommitRevealDisabled"
 
 
 def test_commit_weights_not_registered(secret):
@@ -283,7 +292,7 @@ def test_a_batch_of_commits_goes_on_after_errors(secret):
     failed = result.events("BatchWeightItemFailed")
     assert [each.netuid for each in failed] == [9, 8]
     assert failed[0].error.error.index == 7
-    assert failed[0].error.error.error[0] == 76  # SubnetNotExists
+    assert failed[0].error.error.error[0] == 74  # MechanismDoesNotExist
     assert len(result.events("BatchCompletedWithErrors")) == 1
     assert result.events("BatchWeightsCompleted")[0].netuids == (9, 1, 8)
     assert len(waiting(secret)) == 1

@@ -256,7 +256,7 @@ def test_epochs_put_off_open_with_their_epoch(secret):
 def test_commit_timelocked_weights_errors(secret):
     assert commit(secret, 5, version=3).error == "IncorrectCommitRevealVersion"
     assert commit(secret, 5, bytes(5001)).error == "CommitPayloadTooLarge"
-    assert commit(secret, 5, netuid=9).error == "SubnetNotExists"
+    assert commit(secret, 5, netuid=9).error == "MechanismDoesNotExist"
     assert commit(secret, 5, uri="//Charlie_hk").error == "HotKeyNotRegisteredInSubNet"
     bring(secret, 7)
     assert commit(secret, 6).error == "InvalidRevealRound"

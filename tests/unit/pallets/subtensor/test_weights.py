@@ -73,9 +73,9 @@ def test_set_weights_commit_reveal_enabled(peopled):
     assert set_weights(peopled).error == "CommitRevealEnabled"
 
 
-def test_set_weights_subnet_not_exists_and_root(peopled):
+def test_set_weights_without_a_subnet_and_on_the_root(peopled):
     peopled.pallets.parameters.commit_reveal_weights_enabled[NetUid(9)] = False
-    assert set_weights(peopled, netuid=9).error == "SubnetNotExists"
+    assert set_weights(peopled, netuid=9).error == "MechanismDoesNotExist"
     peopled.pallets.parameters.commit_reveal_weights_enabled[NetUid(0)] = False
     assert set_weights(peopled, netuid=0).error == "CanNotSetRootNetworkWeights"
 

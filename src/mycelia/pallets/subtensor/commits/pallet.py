@@ -2,7 +2,7 @@
 
 A commit counts as the validator's activity and against its rate limit; the reveal does not again.
 
-Source: subtensor@14bc6f9 `subnets/weights.rs`, `guards/check_weights.rs`.
+Source: subtensor@14bc6f9 `subnets/weights.rs`, `guards/check_{weights,rate_limits}.rs`.
 Differs: a hash that is not known and a commit that is expired have their own errors. There a look ahead
 of the call reports them as `NoWeightsCommitFound` and `RevealTooEarly`.
 """
@@ -42,7 +42,6 @@ from mycelia.pallets.subtensor.errors import (
     HotKeyNotRegisteredInSubNet,
     MechanismDoesNotExist,
     NotEnoughStakeToSetWeights,
-    SubnetNotExists,
 )
 from mycelia.pallets.subtensor.events import WeightsSet
 from mycelia.pallets.subtensor.needs import Clock
@@ -51,21 +50,20 @@ from mycelia.pallets.subtensor.weights.rows import HashedCommit, Rows
 from mycelia.primitives import AccountId, NetUid, Uid
 
 SETTER_FAILS: Final = (
-    CommitRevealDisabled,
-    SubnetNotExists,
-    MechanismDoesNotExist,
     NotEnoughStakeToSetWeights,
+    MechanismDoesNotExist,
+    CommitRevealDisabled,
     HotKeyNotRegisteredInSubNet,
     CommittingWeightsTooFast,
     TooManyUnrevealedCommits,
 )
 """Why either kind of commit fails."""
 _REVEAL_FAILS: Final = (
-    CommitRevealDisabled,
     NoWeightsCommitFound,
     InvalidRevealCommitHashNotMatch,
     ExpiredWeightCommit,
     RevealTooEarly,
+    CommitRevealDisabled,
     *ROW_FAILS,
 )
 
@@ -104,7 +102,7 @@ class Commits(Pallet, name="SubtensorModule"):
     )
     def commit_weights(self, origin: Origin, netuid: NetUid, commit_hash: H256) -> None:
         """Commit to weights by their hash. Signed by the hotkey."""
-        self.commit(origin.signed(), netuid, U8(0), commit_hash)
+        self._commit_alone(origin.signed(), netuid, U8(0), commit_hash)
 
     @call(
         index=115,
@@ -117,7 +115,14 @@ class Commits(Pallet, name="SubtensorModule"):
         self, origin: Origin, netuid: NetUid, mecid: U8, commit_hash: H256
     ) -> None:
         """Commit to weights of one mechanism by their hash. Signed by the hotkey."""
-        self.commit(origin.signed(), netuid, mecid, commit_hash)
+        self._commit_alone(origin.signed(), netuid, mecid, commit_hash)
+
+    def _commit_alone(
+        self, hotkey: AccountId, netuid: NetUid, mechanism: int, commit: H256
+    ) -> None:
+        self.weights.check_stake(hotkey, netuid)
+        self.weights.check_pace(hotkey, netuid, mechanism, CommittingWeightsTooFast)
+        self.commit(hotkey, netuid, mechanism, commit)
 
     @call(
         index=97,
@@ -179,11 +184,13 @@ class Commits(Pallet, name="SubtensorModule"):
         # CHECK
         lengths = (len(values_list), len(salts_list), len(version_keys))
         ensure(lengths == (len(uids_list),) * 3, InputLengthsUnequal)
+        self.weights.check_stake(hotkey, netuid)
         waiting, expired = self._waiting(hotkey, netuid, U8(0))
         items = list(zip(uids_list, values_list, salts_list, version_keys, strict=True))
         hashes = [H256(commit_hash(hotkey, index, *item)) for item in items]
         for hash_ in hashes:
             self._position(netuid, waiting, expired, hash_)
+        ensure(self.weights.takes_commits(netuid), CommitRevealDisabled)
         # CHANGE
         for hash_, (uids, values, _, version) in zip(hashes, items, strict=True):
             del waiting[self._position(netuid, waiting, expired, hash_)]
@@ -195,8 +202,9 @@ class Commits(Pallet, name="SubtensorModule"):
     # What batches and sealed commits share
 
     def commit(self, hotkey: AccountId, netuid: NetUid, mechanism: int, commit: H256) -> None:
-        """Queue a hash."""
+        """Queue a hash. The stake is not looked at: the call did."""
         # CHECK
+        self.check_taken(netuid, mechanism)
         uid = self.checked_setter(hotkey, netuid, mechanism)
         index, period = storage_index(netuid, mechanism), self._period(netuid)
         epoch = self.schedule.commit_epoch(netuid)
@@ -211,12 +219,14 @@ class Commits(Pallet, name="SubtensorModule"):
         # TELL
         self.deposit(WeightsCommitted(hotkey, index, commit))
 
+    def check_taken(self, netuid: NetUid, mechanism: int) -> None:
+        """`MechanismDoesNotExist` or `CommitRevealDisabled` where no commits are taken."""
+        self.weights.check_mechanism(netuid, mechanism)
+        ensure(self.weights.takes_commits(netuid), CommitRevealDisabled)
+
     def checked_setter(self, hotkey: AccountId, netuid: NetUid, mechanism: int) -> Uid:
         """The hotkey's uid, if it may commit now."""
         weights = self.weights
-        weights.check_stake(hotkey, netuid)
-        weights.check_mechanism(netuid, mechanism)
-        ensure(weights.takes_commits(netuid), CommitRevealDisabled)
         uid = weights.neurons.uid_of(netuid, hotkey)
         if uid is None:
             raise HotKeyNotRegisteredInSubNet
@@ -238,8 +248,10 @@ class Commits(Pallet, name="SubtensorModule"):
         # CHECK
         index = storage_index(netuid, mechanism)
         hash_ = H256(commit_hash(hotkey, index, uids, values, salt, version))
+        self.weights.check_stake(hotkey, netuid)
         waiting, expired = self._waiting(hotkey, netuid, mechanism)
         position = self._position(netuid, waiting, expired, hash_)
+        ensure(self.weights.takes_commits(netuid), CommitRevealDisabled)
         # CHANGE
         self._keep(
             index, hotkey, waiting[position + 1 :]
@@ -252,7 +264,6 @@ class Commits(Pallet, name="SubtensorModule"):
         self, hotkey: AccountId, netuid: NetUid, mechanism: int
     ) -> tuple[list[HashedCommit], list[H256]]:
         """The hotkey's commits that are not expired, and the hashes of those that are."""
-        ensure(self.weights.takes_commits(netuid), CommitRevealDisabled)
         queue = self.rows.weight_commits[storage_index(netuid, mechanism), hotkey]
         if queue is None:
             raise NoWeightsCommitFound

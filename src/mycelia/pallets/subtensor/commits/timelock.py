@@ -43,10 +43,10 @@ from mycelia.primitives.ids import ROOT_NETUID
 CURRENT_VERSION: Final = U16(4)
 """What the call without a version stands for."""
 _FAILS: Final = (
-    *SETTER_FAILS,
-    IncorrectCommitRevealVersion,
-    InvalidRevealRound,
     CommitPayloadTooLarge,
+    InvalidRevealRound,
+    IncorrectCommitRevealVersion,
+    *SETTER_FAILS,
 )
 
 
@@ -164,11 +164,13 @@ class Timelocks(Pallet, name="SubtensorModule"):
     ) -> None:
         weights = self.commits.weights
         # CHECK
-        uid = self.commits.checked_setter(hotkey, netuid, mechanism)
         ensure(len(ciphertext) <= MAX_CIPHERTEXT_BYTES, CommitPayloadTooLarge)
+        weights.check_stake(hotkey, netuid)
         ensure(round_number >= self.beacon.last_stored_round, InvalidRevealRound)
+        self.commits.check_taken(netuid, mechanism)
         current = weights.subnets.network.commit_reveal_weights_version
         ensure(version == current, IncorrectCommitRevealVersion)
+        uid = self.commits.checked_setter(hotkey, netuid, mechanism)
         index, epoch = storage_index(netuid, mechanism), U64(self.schedule.commit_epoch(netuid))
         queue = self.rows.timelocked_weight_commits[index, epoch]
         own = sum(entry[0] == hotkey for entry in queue)

@@ -3,9 +3,12 @@
 Terms: *permit* - held by the neurons with the most stake, renewed each epoch; *self weight* - a row
 with the setter alone, which anybody may set; *openly* - at once, where the subnet has no commit-reveal.
 
-Rate limits and activity are counted in each mechanism by itself.
+Rate limits and activity are counted in each mechanism by itself. Of a call that sets one row the stake is
+looked at first, then the rate limit; of a row in a batch, or one that is revealed, in the order of `set_row`.
 
-Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_weights.rs`.
+Source: subtensor@14bc6f9 `subnets/weights.rs::internal_set_weights`, `guards/check_{weights,rate_limits}.rs`.
+Differs: a mechanism that is not there is named as such. There the rate limit fails first for a neuron,
+because nothing was ever set in it.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 from mycelia.codec import U8, U16, U64
-from mycelia.frame import Origin, Pallet, State, call, ensure
+from mycelia.frame import Error, Origin, Pallet, State, call, ensure
 from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.epoch.results import Results, storage_index
 from mycelia.pallets.subtensor.errors import (
@@ -27,7 +30,6 @@ from mycelia.pallets.subtensor.errors import (
     NeuronNoValidatorPermit,
     NotEnoughStakeToSetWeights,
     SettingWeightsTooFast,
-    SubnetNotExists,
     UidsLengthExceedUidsInSubNet,
     UidVecContainInvalidOne,
     WeightVecLengthIsLow,
@@ -50,23 +52,20 @@ from mycelia.primitives.fixed import U16_MAX
 from mycelia.primitives.ids import ROOT_NETUID
 
 ROW_FAILS: Final = (
+    NotEnoughStakeToSetWeights,
     CanNotSetRootNetworkWeights,
     WeightVecNotEqualSize,
-    SubnetNotExists,
-    MechanismDoesNotExist,
     UidsLengthExceedUidsInSubNet,
     HotKeyNotRegisteredInSubNet,
-    NotEnoughStakeToSetWeights,
     IncorrectWeightVersionKey,
-    SettingWeightsTooFast,
     NeuronNoValidatorPermit,
     DuplicateUids,
     UidVecContainInvalidOne,
     WeightVecLengthIsLow,
     MaxWeightExceeded,
 )
-"""Why a row is refused."""
-_FAILS: Final = (CommitRevealEnabled, *ROW_FAILS)
+"""Why a row is refused, be it set or revealed."""
+_FAILS: Final = (SettingWeightsTooFast, CommitRevealEnabled, MechanismDoesNotExist, *ROW_FAILS)
 
 
 class Weights(Pallet, name="SubtensorModule"):
@@ -112,7 +111,7 @@ class Weights(Pallet, name="SubtensorModule"):
         version_key: U64,
     ) -> None:
         """Set the weights of the signing hotkey's neuron."""
-        self.set_openly(origin.signed(), netuid, U8(0), dests, weights, version_key)
+        self._set_alone(origin.signed(), netuid, U8(0), dests, weights, version_key)
 
     @call(
         index=119,
@@ -131,7 +130,21 @@ class Weights(Pallet, name="SubtensorModule"):
         version_key: U64,
     ) -> None:
         """Set the weights of the signing hotkey's neuron in one mechanism of the subnet."""
-        self.set_openly(origin.signed(), netuid, mecid, dests, weights, version_key)
+        self._set_alone(origin.signed(), netuid, mecid, dests, weights, version_key)
+
+    def _set_alone(
+        self,
+        hotkey: AccountId,
+        netuid: NetUid,
+        mechanism: int,
+        uids: tuple[U16, ...],
+        values: tuple[U16, ...],
+        version: int,
+    ) -> None:
+        self.check_stake(hotkey, netuid)
+        if not self.takes_commits(netuid):
+            self.check_pace(hotkey, netuid, mechanism, SettingWeightsTooFast)
+        self.set_openly(hotkey, netuid, mechanism, uids, values, version)
 
     # What commits and reveals share
 
@@ -178,17 +191,23 @@ class Weights(Pallet, name="SubtensorModule"):
         return self.subnets.parameters.commit_reveal_weights_enabled[netuid]
 
     def check_mechanism(self, netuid: NetUid, mechanism: int) -> None:
-        """`SubnetNotExists` or `MechanismDoesNotExist`, unless there are both."""
-        self.subnets.check_exists(netuid)
-        count = self.subnets.parameters.mechanism_count_current[netuid]
-        ensure(mechanism < count, MechanismDoesNotExist)
+        """`MechanismDoesNotExist` without the mechanism, or without the subnet."""
+        ensure(self._has_mechanism(netuid, mechanism), MechanismDoesNotExist)
 
     def check_stake(self, hotkey: AccountId, netuid: NetUid) -> None:
-        """`NotEnoughStakeToSetWeights` below the threshold, which the owner's hotkey need not reach."""
-        is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
+        """`NotEnoughStakeToSetWeights` below the threshold, which the owner's neuron need not reach."""
+        is_owner = self.neurons.has(netuid, hotkey) and self._is_owners(hotkey, netuid)
         stake_q64 = self.stakes.stake_weight_q64(hotkey, netuid)
         threshold_q64 = self.subnets.network.stake_threshold << 64
         ensure(is_owner or stake_q64 >= threshold_q64, NotEnoughStakeToSetWeights)
+
+    def check_pace(
+        self, hotkey: AccountId, netuid: NetUid, mechanism: int, too_fast: type[Error]
+    ) -> None:
+        """Raise the error where the hotkey's neuron, if it has one, must wait in that mechanism, if it exists."""
+        uid = self.neurons.uid_of(netuid, hotkey)
+        if uid is not None and self._has_mechanism(netuid, mechanism):
+            ensure(self.passes_rate_limit(netuid, mechanism, uid), too_fast)
 
     def passes_rate_limit(self, netuid: NetUid, mechanism: int, uid: Uid) -> bool:
         """Whether the neuron's last weights or commit in a mechanism are long enough ago."""
@@ -216,10 +235,17 @@ class Weights(Pallet, name="SubtensorModule"):
         ensure(version >= least_version, IncorrectWeightVersionKey)
         in_time = self.takes_commits(netuid) or self.passes_rate_limit(netuid, mechanism, uid)
         ensure(in_time, SettingWeightsTooFast)
-        is_owner = hotkey == self.subnets.subnet_owner_hotkey[netuid]
         permitted = bool(self.results.validator_permit[netuid][uid])
-        ensure(is_self_weight(uid, uids) or is_owner or permitted, NeuronNoValidatorPermit)
+        may = permitted or is_self_weight(uid, uids) or self._is_owners(hotkey, netuid)
+        ensure(may, NeuronNoValidatorPermit)
         return uid
+
+    def _has_mechanism(self, netuid: NetUid, mechanism: int) -> bool:
+        count = self.subnets.parameters.mechanism_count_current[netuid]
+        return self.subnets.exists(netuid) and mechanism < count
+
+    def _is_owners(self, hotkey: AccountId, netuid: NetUid) -> bool:
+        return hotkey == self.subnets.subnet_owner_hotkey[netuid]
 
     def _check_row(
         self, netuid: NetUid, uid: Uid, uids: tuple[U16, ...], values: tuple[U16, ...]
