@@ -131,7 +131,7 @@ class Extrinsics:
             xt = chain.runtime.decode(raw)
             if xt.signer is not None:
                 chain.vouch(xt)  # the signature is not what is tested
-            chain.runtime.check(xt)
+            chain.runtime.check(xt, chain.height + 1)
             self._draft.add(xt)
         except InvalidTransaction:
             return

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from mycelia.chain.free_calls import FreeCalls
 from mycelia.chain.header import (
     ZERO_HASH,
     Block,
@@ -135,6 +136,7 @@ class Chain:
         self._accumulators = Accumulators(self.store.accumulators())
         self._executed: _Executed | None = None
         self._verified: dict[bytes, int] = {}
+        self._free_calls = FreeCalls()
         self.runtime = Runtime(self._overlay, self.history.rules())
         self.head = self.history.head()
         self.head_hash = self.head.hash()
@@ -154,7 +156,9 @@ class Chain:
             self.vouch(xt)
         else:
             self.require_signature(xt)
-        return xt, self.runtime.check(xt)
+        if xt.signer is not None and (calls := self.runtime.free_calls(xt)):
+            self._free_calls.use(xt.signer, calls)
+        return xt, self.runtime.check(xt, self.height + 1)
 
     def now_ms(self) -> int:
         """Time of the newest block in the state as it is, an unfinished draft included."""
@@ -227,6 +231,7 @@ class Chain:
         self._overlay.rebase(self.store.head())
         self._accumulators.adopt(done.accumulators)
         self._executed = None
+        self._free_calls.forget()
         self.head, self.head_hash = block.header, block.hash
         return block
 

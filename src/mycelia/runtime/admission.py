@@ -1,16 +1,23 @@
 """What does not get to wait: calls that would fail in the next block, where clients expect to hear so at once.
 
-Most of them are free, so whoever repeats one would fill blocks for nothing. Each is tried on the state as it is, one
-block later, and undone; of those that create subnets only the rate limit, for to try them may be to dissolve another
-subnet. Clients know the refusal by a number; `bittensor.error_map` has the same list. Only the pool
+Most of them are free, so whoever repeats one would fill blocks for nothing. Each is tried on the state as it is, in
+the block to come, and undone; of those that create subnets only the rate limit, for to try them may be to dissolve
+another subnet. Clients know the refusal by a number; `bittensor.error_map` has the same list. Only the pool
 asks: in a block the call itself decides, so what came in before its state changed may still fail there.
 
-Source: subtensor@14bc6f9 `pallets/subtensor/src/{extensions,guards}`, `runtime/src/{sudo_wrapper,check_mortality}.rs`.
-Differs: takes are not tried here; clients of the 10.x line expect those errors from blocks.
+Terms: *part* - a call that the signer asks for itself: the whole call, or each of those that a free batch holds.
+*Stranger* - who neither is a hotkey nor owns one: all free calls are theirs to make, so a stranger's would fail. What
+others try for nothing is counted; see `chain.free_calls`.
+
+Source: subtensor@14bc6f9 `pallets/subtensor/src/{extensions,guards}`,
+`runtime/src/{sudo_wrapper,check_mortality,check_nonce}.rs`.
+Differs: takes are not tried here; clients of the 10.x line expect those errors from blocks. Parts of free batches are
+tried; there only the whole call is. Strangers' free calls wait for a block there, and get an account without paying.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from mycelia.frame import Call, Origin
@@ -27,8 +34,10 @@ from mycelia.pallets.subtensor.errors import (
     SettingWeightsTooFast,
 )
 from mycelia.primitives import AccountId, BlockNumber, DispatchError, InvalidTransaction
+from mycelia.primitives.errors import CannotPay
 from mycelia.runtime.compose import Pallets
-from mycelia.runtime.extrinsic import Extrinsic
+from mycelia.runtime.cost import calls_inside, pays
+from mycelia.runtime.extrinsic import INHERENTS, Extrinsic
 
 SHIELDED_ERA_BLOCKS: Final = 8
 """A secret extrinsic's outer one lives no longer: the key it is for is gone then."""
@@ -64,6 +73,8 @@ _TRIED: Final[dict[str, dict[type[DispatchError], int]]] = {
             "commit_crv3_mechanism_weights",
             "reveal_weights",
             "reveal_mechanism_weights",
+            "batch_set_weights",
+            "batch_commit_weights",
             "batch_reveal_weights",
         ),
         _WEIGHTS,
@@ -77,6 +88,13 @@ class BadSigner(InvalidTransaction):
 
     def __init__(self) -> None:
         super().__init__("Invalid signing address")
+
+
+class OnlyForAuthors(InvalidTransaction):
+    """The block's author makes this call, unsigned. Leave it to the author."""
+
+    def __init__(self) -> None:
+        super().__init__("Transaction dispatch is mandatory; transactions must not be validated.")
 
 
 class LivesTooLong(InvalidTransaction):
@@ -93,28 +111,55 @@ class WouldFail(InvalidTransaction):
         super().__init__(f"Custom error: {number}", custom=number)
 
 
-def admit(pallets: Pallets, xt: Extrinsic, signer: AccountId) -> None:
-    """Refuse an extrinsic that has no chance in the next block; nothing is changed.
+def admit(pallets: Pallets, xt: Extrinsic, signer: AccountId, height: int) -> None:
+    """Refuse an extrinsic that has no chance in the block of a height, which is to come; nothing is changed.
 
     Raises:
         BadSigner: a call of Sudo by another than the operator.
+        OnlyForAuthors: a call that a block's author makes.
         LivesTooLong: a secret extrinsic that would outlive the key it is for.
         WouldFail: a call that would fail, with the number clients know.
+        CannotPay: a stranger's free call.
     """
     call = xt.call
-    if call.pallet == "Sudo" and signer != pallets.sudo.key:
-        raise BadSigner
     if ciphertext_in(call) is not None and not 0 < xt.era.period <= SHIELDED_ERA_BLOCKS:
         raise LivesTooLong
-    if call.pallet == "SubtensorModule" and call.spec.name in _TRIED:
-        _try(pallets, call, signer)
+    is_free = not pays(call)
+    for part in _parts(call) if is_free else (call,):
+        if part.pallet == "Sudo" and signer != pallets.sudo.key:
+            raise BadSigner
+        if str(part) in INHERENTS:
+            raise OnlyForAuthors
+        if part.pallet == "SubtensorModule" and part.spec.name in _TRIED:
+            _try(pallets, part, signer, height)
+    if is_free and _is_stranger(pallets, signer):
+        raise CannotPay
 
 
-def _try(pallets: Pallets, call: Call, signer: AccountId) -> None:
+def count_free(call: Call) -> int:
+    """How many calls an extrinsic asks for that nobody pays for, the operator's orders left out."""
+    return 0 if pays(call) else sum(part.pallet != "Sudo" for part in _parts(call))
+
+
+def _parts(call: Call) -> Iterator[Call]:
+    # What is inside a call of Sudo is root's, not the signer's.
+    inside = () if call.pallet == "Sudo" else tuple(calls_inside(call))
+    if not inside:
+        yield call
+    for each in inside:
+        yield from _parts(each)
+
+
+def _is_stranger(pallets: Pallets, who: AccountId) -> bool:
+    stakes = pallets.stakes
+    return who not in stakes.owner and not stakes.owned_hotkeys[who] and who != pallets.sudo.key
+
+
+def _try(pallets: Pallets, call: Call, signer: AccountId, height: int) -> None:
     system = pallets.system
     try:
         with system.state.read_only():
-            system.number = BlockNumber(system.number + 1)
+            system.number = BlockNumber(height)
             if call.spec.name in _CREATING:
                 pallets.creation.check_rate()
             else:

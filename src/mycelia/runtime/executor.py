@@ -35,12 +35,13 @@ from mycelia.primitives.errors import (
     StaleNonce,
 )
 from mycelia.runtime.absent import ABSENT_APIS
-from mycelia.runtime.admission import admit
+from mycelia.runtime.admission import admit, count_free
 from mycelia.runtime.apis import ApiNotFound, CoreApis, absent_views, bound_views
 from mycelia.runtime.compose import COMPOSITION, Pallets, build
 from mycelia.runtime.cost import dispatch_info, pays, weight_of
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.runtime.extrinsic import (
+    INHERENTS,
     Extrinsic,
     SigningContext,
     bare_extrinsic,
@@ -52,8 +53,6 @@ from mycelia.runtime.metadata import Metadata
 from mycelia.runtime.rules import Rules
 from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION, with_apis
 
-INHERENTS: Final = ("Timestamp.set", "MevShield.announce_next_key")
-"""Calls that a block's author makes, unsigned, by their place in the block; the first is due in every block."""
 _IMMORTAL: Final = 2**63
 """Longevity of an extrinsic that never expires, in blocks."""
 
@@ -62,7 +61,7 @@ _IMMORTAL: Final = 2**63
 class Validity:
     """What the pool needs to know of a valid extrinsic.
 
-    Units: `priority` rao of tip first, then fee; `longevity` blocks it stays valid.
+    Units: `priority` rao of tip; `longevity` blocks it stays valid, the newest included.
     """
 
     sender: AccountId
@@ -130,16 +129,23 @@ class Runtime:
         if not verify(signing_payload(xt, context), xt.signature, xt.signer, xt.scheme):
             raise BadSignature
 
-    def check(self, xt: Extrinsic) -> Validity:
-        """Check against this state whether the pool may take it; a nonce ahead of the account's is fine."""
+    @staticmethod
+    def free_calls(xt: Extrinsic) -> int:
+        """How many calls an extrinsic asks for that nobody pays for; the operator's orders don't count."""
+        return count_free(xt.call)
+
+    def check(self, xt: Extrinsic, height: int) -> Validity:
+        """Check against this state whether the pool may take it, for the block of `height` or a later one.
+
+        A nonce ahead of the account's is fine. The state may be that before the block, or that of the open block.
+        """
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
         expected, _ = self._judged(xt, xt.signer)
-        admit(self.pallets, xt, xt.signer)
-        height = self.pallets.system.number
+        admit(self.pallets, xt, xt.signer, height)
         # An era that is over can't be seen here: the same phase comes round again. The signature covers the
         # hash of the block it began with, so `verify` refuses it, and the pool drops it after `longevity`.
-        longevity = xt.era.death(height) - height if xt.era.period else _IMMORTAL
+        longevity = xt.era.death(height) - height + 1 if xt.era.period else _IMMORTAL
         return Validity(xt.signer, xt.nonce, expected, xt.tip, longevity)
 
     def _judged(self, xt: Extrinsic, signer: AccountId) -> tuple[int, Tao]:

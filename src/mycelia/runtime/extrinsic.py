@@ -21,6 +21,8 @@ from mycelia.frame.address import AccountAddress, Address
 from mycelia.primitives import AccountId, Tao
 from mycelia.primitives.errors import MalformedTransaction
 
+INHERENTS: Final = ("Timestamp.set", "MevShield.announce_next_key")
+"""Calls that a block's author makes, unsigned, by their place in the block; the first is due in every block."""
 SIGNED: Final = 0x84
 BARE: Final = 0x04
 MAX_EXTRINSIC_BYTES: Final = 512 * 1024

@@ -9,7 +9,7 @@ from bittensor.error_map import CUSTOM_TRANSACTION_ERRORS
 
 from mycelia.pallets.subtensor.subnets.creation import Creation
 from mycelia.primitives import InvalidTransaction
-from mycelia.runtime.admission import _TRIED
+from mycelia.runtime.admission import _TRIED, WouldFail
 from mycelia.testing.oracle import Person, compose
 from mycelia.testing.world import GENESIS_HASH
 from tests.unit.pallets.subtensor.conftest import TAO, SubnetWorld
@@ -24,6 +24,8 @@ AXON = {
     "placeholder2": 0,
 }
 WEIGHTS = {"netuid": 1, "dests": [0], "weights": [1], "version_key": 0}
+REVEAL = {"netuid": 1, "uids": [0], "values": [1], "salt": [1], "version_key": 0}
+ANNOUNCE = compose("MevShield", "announce_next_key", enc_key=None)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def judged(world: SubnetWorld, uri: str, pallet: str, call: str, /, **params: An
     before, told = world.overlay.drain(), len(world.runtime.state.told)
     found = None
     try:
-        world.runtime.check(world.runtime.decode(raw))
+        world.runtime.check(world.runtime.decode(raw), world.height + 1)
     except InvalidTransaction as refusal:
         known = CUSTOM_TRANSACTION_ERRORS
         found = refusal.detail if refusal.custom is None else known[refusal.custom]
@@ -80,9 +82,8 @@ def test_weights_too_soon(world: SubnetWorld) -> None:
 
 
 def test_reveals(world: SubnetWorld) -> None:
-    row = {"netuid": 1, "uids": [0], "values": [1], "salt": [1], "version_key": 0}
     world.admin("commit_reveal_weights_enabled", netuid=1, enabled=True)
-    assert subtensor(world, "//Alice_hk1", "reveal_weights", **row) == "NoWeightsCommitFound"
+    assert subtensor(world, "//Alice_hk1", "reveal_weights", **REVEAL) == "NoWeightsCommitFound"
 
 
 def test_endpoints(world: SubnetWorld) -> None:
@@ -122,6 +123,73 @@ def test_sudo_is_for_the_operator(world: SubnetWorld) -> None:
     inner = {"call": compose("System", "remark", remark=b"")}
     assert judged(world, "//Alice", "Sudo", "sudo", **inner) is None
     assert judged(world, "//Bob", "Sudo", "sudo", **inner) == "Invalid signing address"
+
+
+def test_sudo_inside_a_free_batch_is_for_the_operator_too(world: SubnetWorld) -> None:
+    order = compose("Sudo", "sudo", call=compose("System", "remark", remark=b""))
+    inner = compose("Utility", "batch", calls=[order])
+    assert judged(world, "//Alice", "Utility", "batch", calls=[inner]) is None
+    assert judged(world, "//Bob", "Utility", "batch", calls=[inner]) == "Invalid signing address"
+
+
+@pytest.mark.parametrize("name", ["batch", "batch_all", "force_batch"])
+def test_each_part_of_a_free_batch_is_tried(world: SubnetWorld, name: str) -> None:
+    weights = compose("SubtensorModule", "set_weights", **WEIGHTS)
+    commit = compose("SubtensorModule", "reveal_weights", **REVEAL)
+    both = {"calls": [weights, compose("Utility", name, calls=[commit])]}
+    assert judged(world, "//Bob", "Utility", name, **both) == "HotKeyNotRegisteredInSubNet"
+    assert judged(world, "//Alice_hk1", "Utility", name, calls=[weights]) is None
+    world.admin("commit_reveal_weights_enabled", netuid=1, enabled=True)
+    assert judged(world, "//Alice_hk1", "Utility", name, **both) == "NoWeightsCommitFound"
+
+
+def test_who_pays_for_a_batch_may_fail_in_a_block(world: SubnetWorld) -> None:
+    weights = compose("SubtensorModule", "set_weights", **WEIGHTS)
+    paid = {"calls": [weights, compose("System", "remark", remark=b"")]}
+    assert judged(world, "//Bob", "Utility", "batch", **paid) is None
+
+
+def test_weights_on_several_subnets_need_stake(world: SubnetWorld) -> None:
+    rows = {"netuids": [1], "weights": [[(0, 1)]], "version_keys": [0]}
+    assert subtensor(world, "//Alice_hk1", "batch_set_weights", **rows) is None
+    unequal = {**rows, "version_keys": []}
+    assert subtensor(world, "//Alice_hk1", "batch_set_weights", **unequal) == "InputLengthsUnequal"
+
+
+def test_strangers_get_nothing_for_free(world: SubnetWorld) -> None:
+    """Their call would fail, and leave them an account that they have not paid for."""
+    note = {"netuid": 1, "info": {"fields": [[{"Raw1": "0x00"}]]}}
+    assert judged(world, "//Alice_hk1", "Commitments", "set_commitment", **note) is None
+    assert judged(world, "//Alice", "Commitments", "set_commitment", **note) is None
+    for who in ("//Bob", "//Nobody"):
+        found = judged(world, who, "Commitments", "set_commitment", **note)
+        assert found is not None
+        assert "Inability to pay" in found
+
+
+def test_what_authors_say_is_not_for_signing(world: SubnetWorld) -> None:
+    for calls in ([compose("Timestamp", "set", now=2**40)], [ANNOUNCE]):
+        found = judged(world, "//Alice", "Utility", "batch", calls=calls)
+        assert found is not None
+        assert "mandatory" in found
+    assert judged(world, "//Alice", "Timestamp", "set", now=2**40) == found
+
+
+def test_the_height_that_is_asked_about_counts(world: SubnetWorld) -> None:
+    """The state may be that of an open block, or that before it: the answer is the same."""
+    world.admin("weights_set_rate_limit", netuid=1, weights_set_rate_limit=5)
+    world.seal(5)
+    assert world.call("//Alice_hk1", "set_weights", **WEIGHTS).succeeded
+    last = world.height
+    who = Person("//Alice_hk1")
+    call = compose("SubtensorModule", "set_weights", **WEIGHTS)
+    nonce = world.runtime.next_nonce(who.account)
+    xt = world.runtime.decode(who.sign(call, nonce=nonce, genesis_hash=GENESIS_HASH))
+    for _ in range(2):
+        with pytest.raises(WouldFail):
+            world.runtime.check(xt, last + 4)
+        world.runtime.check(xt, last + 5)
+        world.seal(4)
 
 
 def test_secret_extrinsics_live_short(world: SubnetWorld) -> None:

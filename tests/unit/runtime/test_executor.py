@@ -129,7 +129,7 @@ def test_an_era_that_is_over_fails_by_the_hash_of_the_block_it_began_with(runtim
     born, later = b"\x05" * 32, b"\x09" * 32
     xt = runtime.decode(signed(send(TAO), era={"period": 4, "phase": 1}, era_hash=born))
     assert (xt.era, xt.era.birth(2), xt.era.death(2)) == (Era(4, 1), 1, 5)
-    assert runtime.check(xt).longevity == 4
+    assert runtime.check(xt, 2).longevity == 4
     runtime.verify(xt, GENESIS_HASH, born)
     with pytest.raises(BadSignature):
         runtime.verify(xt, GENESIS_HASH, later)
@@ -202,7 +202,7 @@ def test_apis_answer_bytes_and_name_what_they_lack(runtime: Runtime) -> None:
 
 def test_inherents_are_not_for_submitting(runtime: Runtime) -> None:
     with pytest.raises(InvalidTransaction):
-        runtime.check(runtime.decode(runtime.inherent(2_000)))
+        runtime.check(runtime.decode(runtime.inherent(2_000)), 2)
 
 
 def test_a_fee_leaves_the_existential_deposit(runtime: Runtime) -> None:
@@ -211,7 +211,7 @@ def test_a_fee_leaves_the_existential_deposit(runtime: Runtime) -> None:
     deposit = runtime.pallets.balances.existential_deposit
     runtime.pallets.balances.credit(EVE.account, Tao(fee + deposit - 1))
     with pytest.raises(CannotPay):
-        runtime.check(runtime.decode(raw))
+        runtime.check(runtime.decode(raw), 2)
     runtime.pallets.balances.credit(EVE.account, Tao(1))
     assert not runtime.apply(runtime.decode(raw))  # the transfer fails, the fee is paid
     assert balance(runtime, EVE) == deposit
