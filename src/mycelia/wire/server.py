@@ -2,8 +2,8 @@
 
 The checks run cheapest first, and nothing is signed, and no body read, for a caller that did not
 pass them: credit of the address, route, declared size, authority of the claimed sender, receiver,
-freshness, signature (before the body when `Content-Digest` came with it), body, replay, credit of
-the hotkey, free capacity. Then the handler runs under the caller's deadline and is cancelled when
+freshness, signature (before the body when `Content-Digest` came with it), body, credit of the
+hotkey, replay (which costs it), free capacity. Then the handler runs under the caller's deadline and is cancelled when
 that passes or the caller hangs up.
 
 Two signature operations are two thirds of what a request costs here; see `connection` for how the
@@ -226,8 +226,8 @@ class WireServer:
             self._check_signature(claim, text, time.time_ns())
         else:
             btauth.check_body(claim, digest)
-        self._replays.accept(claim.sender, claim.nonce_ns)
-        if not self._callers.take(claim.sender):
+        # Who has no credit takes no place in the memory that all share; a replay costs no credit.
+        if self._callers.is_empty(claim.sender):
             raise Rejection(
                 429,
                 "rate_limited",
@@ -235,6 +235,8 @@ class WireServer:
                 "Send fewer per second.",
                 retry_after_s=1 + int(self._callers.wait_s(claim.sender)),
             )
+        self._replays.accept(claim.sender, claim.nonce_ns)
+        self._callers.take(claim.sender)
         exchange = Exchange(self._hotkey, claim.sender, hashlib.sha256(text).digest(), self.claim)
         return Inbound(arrival.path, body, claim.sender, arrival.deadline), exchange
 

@@ -1,10 +1,11 @@
-"""What a miner's port decides by the head of a request alone; the rest is seen over real sockets."""
+"""What a miner's port bounds before a handler runs; the rest is seen over real sockets."""
 
 import bittensor_core
 import pytest
 
 from mycelia.wire import AllowSet, Inbound, Rejection, WireLimits, WireServer, btauth
 from mycelia.wire.connection import Admission, Head
+from mycelia.wire.replay import ReplayStore
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
@@ -20,13 +21,26 @@ def server():
     return WireServer(MINER, {"/echo": _echo}, AllowSet([CALLER.ss58_address]), limits)
 
 
-def _admitted(server: WireServer, peer: str, *, digest: bool = False) -> Admission:
-    """Judge the head of a good request that comes from this address."""
+class Said:
+    """A reply that remembers its status."""
+
+    status = 0
+
+    def whole(self, status: int, headers: bytes, body: bytes) -> None:
+        self.status = status
+
+
+def _head(peer: str, *, digest: bool = False) -> Head:
+    """Make the head of a good request that comes from this address."""
     signed = btauth.sign_request(CALLER, "/echo", b"ask", MINER.ss58_address)
     headers = {name.lower().encode(): value.encode() for name, value in signed.headers.items()}
     if not digest:
         del headers[b"content-digest"]
-    return server.admit(Head("POST", "/echo", "/echo", headers, peer, 3))
+    return Head("POST", "/echo", "/echo", headers, peer, 3)
+
+
+def _admitted(server: WireServer, peer: str, *, digest: bool = False) -> Admission:
+    return server.admit(_head(peer, digest=digest))
 
 
 def test_one_address_cannot_hold_all_places_for_bodies_without_a_digest(server):
@@ -49,3 +63,32 @@ def test_places_for_bodies_without_a_digest_are_bounded_over_all_addresses(serve
         _admitted(server, "192.0.2.9")
     held[0].received()
     _admitted(server, "192.0.2.9")
+
+
+async def test_a_caller_beyond_its_rate_does_not_fill_the_memory_of_requests():
+    """It would be full for everybody else."""
+    replays = ReplayStore(12.0, entries=10)
+    limits = WireLimits(burst=2, per_hotkey_s=1e-6)
+    authority = AllowSet([CALLER.ss58_address])
+    server = WireServer(MINER, {"/echo": _echo}, authority, limits, replays=replays)
+    statuses = []
+    for _ in range(20):
+        said = Said()
+        await _admitted(server, "192.0.2.1", digest=True).serve(b"ask", said)
+        statuses.append(said.status)
+    assert statuses == [200] * 2 + [429] * 18
+    assert len(replays) == 2
+
+
+async def test_a_replay_costs_its_caller_no_credit():
+    """Whoever overheard a request could use up the credit of its sender."""
+    authority = AllowSet([CALLER.ss58_address])
+    limits = WireLimits(burst=2, per_hotkey_s=1e-6)
+    server = WireServer(MINER, {"/echo": _echo}, authority, limits)
+    heard = _head("192.0.2.1", digest=True)
+    statuses = []
+    for head in (heard, heard, heard, _head("192.0.2.1", digest=True)):
+        said = Said()
+        await server.admit(head).serve(b"ask", said)
+        statuses.append(said.status)
+    assert statuses == [200, 401, 401, 200]
