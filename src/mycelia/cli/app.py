@@ -177,6 +177,10 @@ def serve(
     claims: Annotated[
         bool, typer.Option("--claims", help="Offer only models that validators attest.")
     ] = False,
+    audits: Annotated[
+        list[Path] | None,
+        typer.Option(help="A validator's LEDGER.audits: it judges a few answers; repeatable."),
+    ] = None,
     log: Log = None,
     status: Status = None,
 ) -> None:
@@ -192,7 +196,8 @@ def serve(
             "Give both: mycelia gateway --subnet text=1 --wallet NAME.",
         )
     station = Station("gateway", endpoint, wallets, wallet[0], log, status)
-    run_gateway(station, wallet, netuids(subnet), Door(host, port, keys, receipts, claims=claims))
+    door = Door(host, port, keys, receipts, claims=claims, audits=tuple(audits or ()))
+    run_gateway(station, wallet, netuids(subnet), door)
 
 
 def netuids(words: list[str]) -> dict[str, int]:

@@ -156,6 +156,7 @@ def run_validator(
     station: Station, netuids: Mapping[str, int], ledger: Path, round_s: float
 ) -> None:
     """Validate the given subnets, netuid by name or file."""
+    from mycelia.neuron.audits import Tray
     from mycelia.neuron.chain import Chain
     from mycelia.neuron.claims import Attester, publish_root, published
     from mycelia.neuron.ledger import Ledger
@@ -169,6 +170,7 @@ def run_validator(
     judges = {netuid: spec_named(name).subnet(store) for name, netuid in netuids.items()}
     book = Ledger(ledger)
     receipts = ReceiptBook.open(ledger.with_suffix(".receipts"), wallet.hotkey)
+    tray = Tray(ledger.with_suffix(".audits"))
 
     async def body(stop: asyncio.Event) -> None:
         chain, log = Chain(station.endpoint, wallet), station.event_log()
@@ -184,7 +186,7 @@ def run_validator(
                     log,
                 )
                 root_of = partial(publish_root, chain, netuid, wallet.hotkey.ss58_address)
-                return Seat(netuid, subnet, receipts, voucher, root_of)
+                return Seat(netuid, subnet, receipts, voucher, tray, root_of)
 
             seats = [seat(netuid, subnet) for netuid, subnet in judges.items()]
             validator = Validator(
@@ -216,6 +218,7 @@ class Door:
     keys: Path | None = None
     receipts: Path | None = None
     claims: bool = False
+    audits: tuple[Path, ...] = ()
 
 
 def run_gateway(
@@ -237,6 +240,7 @@ def run_gateway(
         keys=door.keys,
         journal=door.receipts,
         claims_required=door.claims,
+        audits=door.audits,
     )
 
     async def body(stop: asyncio.Event) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from mycelia.gateway.auditing import Auditors
 from mycelia.gateway.directory import Directory, Route
 from mycelia.gateway.errors import ApiError, no_miner, not_attested
 from mycelia.gateway.metrics import Metrics
@@ -71,13 +72,16 @@ class Stream:
         batches: AsyncIterator[list[bytes]],
         subnet: type[Subnet],
         attempt: _Attempt,
+        came: Callable[[Reply, Receipt], None],
     ) -> None:
+        """`came` is told the whole answer once it was handed on."""
         self.route = route
         self._first = first
         self._rest = rest
         self._batches = batches
         self._subnet = subnet
         self._attempt = attempt
+        self._came = came
 
     # Any: only the subnet's own module and the translation for it know its pieces.
     async def batches(self) -> AsyncGenerator[list[Any], None]:
@@ -90,7 +94,8 @@ class Stream:
                 seen += pieces
                 yield pieces
             _check_claim(self.route, self._rest.receipt)
-            _check_usage(_parsed(lambda: self._subnet.Answer.fold(seen)), self._rest.receipt)
+            reply = _parsed(lambda: self._subnet.Answer.fold(seen))
+            _check_usage(reply, self._rest.receipt)
         except WireError as error:
             self._attempt.failed(error)
             raise ApiError(
@@ -100,6 +105,7 @@ class Stream:
                 "What came so far is incomplete; ask again.",
             ) from error
         self._attempt.succeeded()
+        self._came(reply, self._rest.receipt)
 
     @property
     def receipt(self) -> Receipt:
@@ -115,12 +121,18 @@ class Dispatcher:
     """Chooses miners by the router, and tells it how they did."""
 
     def __init__(
-        self, directory: Directory, caller: Caller, router: Router, metrics: Metrics
+        self,
+        directory: Directory,
+        caller: Caller,
+        router: Router,
+        metrics: Metrics,
+        auditors: Auditors | None = None,
     ) -> None:
         self._directory = directory
         self._caller = caller
         self._router = router
         self._metrics = metrics
+        self._auditors = auditors or Auditors()
 
     async def ask(self, subnet: type[Subnet], ask: Request, check: Check | None = None) -> Answered:
         """Get one complete answer. Raises ApiError 503 or 504 when no miner gives one.
@@ -142,6 +154,7 @@ class Dispatcher:
                 _parsed(lambda: check(reply))
             attempt.succeeded()
             await attempt.close()
+            self._auditors.offer(subnet, ask, reply, attempt.route, outcome.receipt)
             return Answered(reply, attempt.route, outcome.receipt)
 
         return await self._first_success(subnet, one)
@@ -162,6 +175,7 @@ class Dispatcher:
             _check_usage(reply, rest.receipt)
             attempt.succeeded()
             await attempt.close()
+            self._auditors.offer(subnet, ask, reply, attempt.route, rest.receipt)
             return Answered(reply, attempt.route, rest.receipt)
 
         return await self._first_success(subnet, one)
@@ -172,7 +186,11 @@ class Dispatcher:
 
         async def one(attempt: _Attempt) -> Stream:
             first, rest, batches = await self._begin(subnet, body, attempt)
-            return Stream(attempt.route, first, rest, batches, subnet, attempt)
+
+            def came(reply: Reply, receipt: Receipt) -> None:
+                self._auditors.offer(subnet, ask, reply, attempt.route, receipt)
+
+            return Stream(attempt.route, first, rest, batches, subnet, attempt, came)
 
         return await self._first_success(subnet, one)
 

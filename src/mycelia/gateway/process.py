@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mycelia.gateway.app import LIMITS, Gateway
+from mycelia.gateway.auditing import Auditors
 from mycelia.gateway.claims import AttestedClaims, Documents, Published
 from mycelia.gateway.directory import ChainDirectory, Graphs
 from mycelia.gateway.dispatch import Caller, Dispatcher
@@ -18,6 +19,7 @@ from mycelia.gateway.metering import Meter
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.gateway.translation import Apertium
+from mycelia.neuron.audits import Tray
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
 from mycelia.neuron.subnet import Spec
@@ -59,6 +61,8 @@ class GatewayConfig:
     """File of receipts and usage; None keeps neither."""
     claims_required: bool = False
     """Offer only miners whose claims validators attest."""
+    audits: Sequence[Path] = ()
+    """Trays of validators that judge a few of the answers; see `neuron.audits`."""
 
 
 def settle_memory() -> None:
@@ -116,7 +120,8 @@ class GatewayProcess:
         else:
             self._meter = Meter(self.metrics)
         self._epochs: dict[str, int] = {}
-        dispatcher = Dispatcher(self._directory, caller, self._router, self.metrics)
+        auditors = Auditors([Tray(path) for path in config.audits], self._log)
+        dispatcher = Dispatcher(self._directory, caller, self._router, self.metrics, auditors)
         gateway = Gateway(
             [spec for spec in specs if spec.subnet.name in config.netuids],
             self._directory,

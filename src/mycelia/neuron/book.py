@@ -19,6 +19,8 @@ SMOOTHING = 0.1
 """Weight of the newest sample once a miner has more than ten; before that the plain mean."""
 KNOWN_SAMPLES = 20
 """From here on a miner's quality rests on enough samples; until then it is sampled more often."""
+AUDITED = "audited"
+"""Reason of a sample that is a consumer's answer, and a bad one; see `audits`."""
 
 
 class Verdict(StrEnum):
@@ -52,7 +54,7 @@ class Sample:
     score: float
     """0..1; zero unless the verdict is SCORED."""
     reason: str = ""
-    """Why it failed or is void; empty when scored."""
+    """Why it failed or is void; empty when scored, unless it is `AUDITED`."""
     latency_ms: float = 0.0
     first_byte_ms: float = 0.0
     checks: Mapping[str, float] = field(default_factory=dict)

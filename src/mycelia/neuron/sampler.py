@@ -12,12 +12,13 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from mycelia.neuron.book import Identity, Sample, Verdict
+from mycelia.neuron.audits import Audit
+from mycelia.neuron.book import AUDITED, Identity, Sample, Verdict
 from mycelia.neuron.chain import Neuron
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.subnet import Challenge, Judgement, Meta, Reply, Subnet
@@ -90,6 +91,23 @@ class Sampler:
         begun = (self._sample(m, challenge, round_, streamed) for m, challenge, streamed in asked)
         return list(await asyncio.gather(*begun))
 
+    async def audit(self, miner: Neuron, audit: Audit, number: int) -> Sample | None:
+        """Judge an answer to a consumer, in a round: a sample if it is a bad one, else None."""
+        subnet = self._subnet
+        try:
+            ask = subnet.Ask.model_validate(audit.ask)
+            answer = subnet.Answer.model_validate(audit.answer)
+        except ValidationError:  # the gateway knows another version of the subnet
+            return None
+        meta = Meta(audit.latency_ms, audit.first_byte_ms, audit.hotkey, audit.claim)
+        sample = await self._judged(miner, Challenge(ask), number, answer, meta)
+        if sample.verdict is not Verdict.SCORED or sample.score >= subnet.floor:
+            return None
+        sample = replace(sample, reason=AUDITED)
+        if self._heard:
+            self._heard(sample)
+        return sample
+
     async def _sample(
         self, miner: Neuron, challenge: Challenge, round_: Round, streamed: bool
     ) -> Sample:
@@ -112,7 +130,7 @@ class Sampler:
             return _unscored(miner.identity, round_.number, Verdict.FAILED, error.code)
         except _BadAnswer as error:
             return _unscored(miner.identity, round_.number, Verdict.FAILED, str(error))
-        return await self._judged(miner, challenge, round_, answer, meta)
+        return await self._judged(miner, challenge, round_.number, answer, meta)
 
     async def _ask(self, miner: Neuron, challenge: Challenge, streamed: bool) -> tuple[Reply, Meta]:
         subnet = self._subnet
@@ -157,7 +175,7 @@ class Sampler:
             await self._keep(receipt)
 
     async def _judged(
-        self, miner: Neuron, challenge: Challenge, round_: Round, answer: Reply, meta: Meta
+        self, miner: Neuron, challenge: Challenge, number: int, answer: Reply, meta: Meta
     ) -> Sample:
         """The subnet's judgement. An edge: a judge may fail in any way; the sample is then void."""
         try:
@@ -171,18 +189,18 @@ class Sampler:
                 "judge_failed",
                 subnet=self._subnet.name,
                 uid=miner.uid,
-                round=round_.number,
+                round=number,
                 error=f"{type(error).__name__}: {error}",
             )
-            return _unscored(miner.identity, round_.number, Verdict.VOID, "judge_failed")
+            return _unscored(miner.identity, number, Verdict.VOID, "judge_failed")
         if score is None:
-            return _unscored(miner.identity, round_.number, Verdict.VOID, "undecided")
+            return _unscored(miner.identity, number, Verdict.VOID, "undecided")
         if not (math.isfinite(score) and 0.0 <= score <= 1.0):
             self._log.emit("score_out_of_range", subnet=self._subnet.name, score=str(score))
-            return _unscored(miner.identity, round_.number, Verdict.VOID, "score_out_of_range")
+            return _unscored(miner.identity, number, Verdict.VOID, "score_out_of_range")
         return Sample(
             miner.identity,
-            round_.number,
+            number,
             Verdict.SCORED,
             score,
             latency_ms=meta.latency_ms,

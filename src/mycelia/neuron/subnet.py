@@ -181,6 +181,9 @@ class Subnet:
     declared: ClassVar[Declared | None] = None
     """The one model that this subnet pays for being: a name of the catalogue, or a card.
     None if any will do."""
+    needs_truth: ClassVar[bool] = True
+    """Whether `score` can judge answers to its own challenges only. Where it can do without a truth,
+    answers to consumers are judged as well, with None in its place: see `audits`."""
     floor: ClassVar[float] = 0.5
     """An answer that scores less than this is not one of the model that its miner claims."""
 

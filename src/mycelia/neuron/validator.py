@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from mycelia.monitor import Health, Metric, Monitor
-from mycelia.neuron.book import KNOWN_SAMPLES, Book, Standing, checked, current, record
+from mycelia.neuron.audits import Tray
+from mycelia.neuron.book import KNOWN_SAMPLES, Book, Sample, Standing, checked, current, record
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.journal import JournalError
@@ -83,6 +84,8 @@ class Seat:
     """Where receipts of this subnet's samples are kept; seats may share one."""
     voucher: Voucher | None = None
     """Attests miners' claims; None attests none."""
+    tray: Tray | None = None
+    """Where gateways lay answers to consumers, to be judged as well; seats may share one."""
     publish: Callable[[SealedRoot], Awaitable[None]] | None = None
     """Puts the root of an epoch's receipts on the chain. Raises as the chain does."""
     sealed: SealedRoot | None = None
@@ -147,6 +150,7 @@ class Validator:
         self._status = status or StatusFile(None)
         self._monitor = Monitor(log.process if log else "validator", self._metrics, self._health)
         self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._audits: Counter[tuple[str, str]] = Counter()
 
     async def run(self, stop: Stop) -> None:
         """Validate until `stop`."""
@@ -238,6 +242,7 @@ class Validator:
                 "challenge_failed", subnet=name, error=f"{type(error).__name__}: {error}"
             )
             return
+        samples += await self._audited(seat, sampler, plan.number)
         height = seat.graph.height if seat.graph else 0
         await self._kept(
             seat, lambda: self._ledger.add_round(name, plan.number, plan.seed, height, samples)
@@ -255,6 +260,26 @@ class Validator:
             seed=plan.seed.hex(),
             scores={s.miner.uid: s.reason or round(s.score, 4) for s in samples},
         )
+
+    async def _audited(self, seat: Seat, sampler: Sampler, number: int) -> list[Sample]:
+        """Judge one answer to a consumer, if there is one: a sample if it is a bad one."""
+        if seat.tray is None or seat.subnet.needs_truth:
+            return []
+        name = seat.subnet.name
+        try:
+            audit = seat.tray.take(seat.netuid)
+        except OSError as error:
+            self._log.emit("tray_trouble", subnet=name, error=str(error))
+            return []
+        known = {miner.hotkey: miner for miner in seat.targets(self._hotkey)}
+        if audit is None or audit.hotkey not in known:
+            return []
+        sample = await sampler.audit(known[audit.hotkey], audit, number)
+        self._audits[name, "good" if sample is None else "bad"] += 1
+        if sample is None:
+            return []
+        self._log.emit("bad_answer", subnet=name, uid=sample.miner.uid, score=sample.score)
+        return [sample]
 
     async def _weigh(self, seat: Seat) -> None:
         """Set weights twice per epoch, whenever there is a permit and something new to say."""
@@ -394,14 +419,19 @@ class Validator:
 
     def _metrics(self) -> Iterable[Metric]:
         by_subnet = {seat.subnet.name: seat for seat in self._seats}
-        yield Metric(
-            "mycelia_samples_total",
-            "Samples by verdict since the process began.",
-            {
-                (("subnet", subnet), ("verdict", verdict)): float(count)
-                for (subnet, verdict), count in self._verdicts.items()
-            },
+        counted = (
+            ("mycelia_samples_total", "Samples since the process began.", self._verdicts),
+            ("mycelia_audits_total", "Answers to consumers that were judged.", self._audits),
         )
+        for name, about, counts in counted:
+            yield Metric(
+                name,
+                about,
+                {
+                    (("subnet", subnet), ("verdict", verdict)): float(count)
+                    for (subnet, verdict), count in counts.items()
+                },
+            )
         columns: dict[tuple[str, str], Callable[[Seat], float]] = {
             ("mycelia_rounds", "Rounds recorded."): lambda seat: seat.round,
             ("mycelia_permit", "1 with a permit."): lambda seat: seat.permit_since_s is not None,

@@ -71,6 +71,11 @@ def gateway(plan: Plan, record: Record) -> Program:
             *(w for word in _subnets(plan, record.netuids) for w in ("--subnet", word)),
             *("--port", str(plan.options.gateway_port), "--claims"),
             *("--receipts", str(plan.folder.ledgers / f"{GATEWAY}.receipts")),
+            *(
+                w
+                for v in VALIDATORS
+                for w in ("--audits", str(plan.folder.ledgers / f"{v}.audits"))
+            ),
             *_station(plan, GATEWAY, *VALIDATORS),
         ),
     )

@@ -34,6 +34,7 @@ class Analysis(Subnet):
     Answer = Answer
     limits: ClassVar[Limits] = Limits(deadline_s=20.0, first_byte_s=20.0, body_bytes=512 * 1024)
     declared: ClassVar[Declared | None] = MINILM.name
+    needs_truth: ClassVar[bool] = False
 
     def __init__(self, models: ModelStore) -> None:
         super().__init__(models)

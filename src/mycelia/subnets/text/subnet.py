@@ -56,6 +56,7 @@ class Text(Subnet):
         deadline_s=45.0, first_byte_s=20.0, body_bytes=256 * 1024, inflight=8
     )
     declared: ClassVar[Declared | None] = SMOLLM2.name
+    needs_truth: ClassVar[bool] = False
 
     def __init__(self, models: ModelStore) -> None:
         super().__init__(models)
