@@ -236,8 +236,11 @@ def test_unstake_all_alpha_moves_it_to_the_root(world):
 
 def test_a_small_rest_of_a_nominator_is_returned(world):
     world.stake("//Bob", HOTKEY, 10 * TAO)
-    world.admin("nominator_min_required_stake", min_stake=TAO)
-    assert unstake(world, stake_of(world) - TAO // 2).succeeded
+    least = 1_000_000 * TAO // world.pallets.staking.initial_min_stake  # a TAO, in millionths
+    world.admin("nominator_min_required_stake", min_stake=least)
+    assert unstake(world, stake_of(world) - 2 * TAO).succeeded
+    assert stake_of(world) == 2 * TAO
+    assert unstake(world, TAO + TAO // 2).succeeded
     assert stake_of(world) == 0
     world.seal()
 

@@ -541,7 +541,7 @@ class NetworkParameters(Pallet, name="SubtensorModule"):
     nominator_min_required_stake = GlobalParameter(
         U64,
         default=U64(0),
-        doc="Stake of a nominator, in rao, below which the rest is returned.",
+        doc="Stake of a nominator below which the rest is returned, in millionths of `InitialMinStake`.",
         admin=Admin(43, argument="min_stake"),
     )
     admin_freeze_window = GlobalParameter(

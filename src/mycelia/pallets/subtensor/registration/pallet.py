@@ -5,8 +5,9 @@ registered less than `ImmunityPeriod` blocks ago.
 
 The price buys alpha from the subnet's pool, and that alpha is recycled: holders gain, issuance falls.
 Source: subtensor@14bc6f9 `subnets/{registration,uids}.rs`, `coinbase/root.rs::do_root_register`.
-Differs: registrations on the root are counted anew each tempo; there in each block of a chain older than one, since
-no epoch of the root uses its slot.
+Differs: the purchase's fee goes to the block's author, where it is left beside the pool there. Registrations on the
+root are counted anew each tempo; there in each block of a chain older than one, since no epoch of the root uses its
+slot.
 """
 
 from __future__ import annotations

@@ -427,10 +427,15 @@ class Staking(Pallet, name="SubtensorModule"):
         return Tao(total)
 
     def _return_small_rest(self, hotkey: AccountId, coldkey: AccountId, netuid: NetUid) -> None:
-        """Unstake what is left of a nominator's position when it is below the least one and can be sold."""
+        """Unstake what is left of a nominator's position when it is below the least one and can be sold.
+
+        Source: `utils/misc.rs::get_nominator_min_required_stake`
+        Differs: what can't be sold stays; there it is taken away.
+        """
         if self.stakes.owns(coldkey, hotkey):
             return
-        least = self.subnets.network.nominator_min_required_stake
+        millionths = self.subnets.network.nominator_min_required_stake
+        least = self.initial_min_stake * millionths // 1_000_000
         rest = self.stakes.stake_of(hotkey, coldkey, netuid)
         if not rest or self.market.value_rao(netuid, rest) >= least:
             return
