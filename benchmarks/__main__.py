@@ -24,6 +24,7 @@ PREFIX = "bench_"
 AIMS = {
     ("accounts", "memory_mb"): 1_000,
     ("accounts", "start_ms"): 3_000,
+    ("author", "first_table_s"): 10,
     ("chain", "empty_blocks_per_s"): 1_500,
     ("chain", "node_start_ms"): 2_000,
     ("epoch", "epoch_block_liquid_ms"): 30,
