@@ -1,4 +1,6 @@
 import asyncio
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +10,7 @@ from mycelia.primitives.errors import AppError
 from tests.unit.neuron.kit import Sum, honest
 
 QUICK = TrialConfig(epochs=1, rounds=4)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def spec(subnet=Sum, miner=honest):
@@ -49,10 +52,14 @@ async def test_an_honest_miner_that_earns_nothing_is_outranked():
     assert (await only_table(Trial(spec(Harsh), None, QUICK))).outranking
 
 
-async def test_the_deadline_is_shortened_to_what_the_miner_needs():
+@pytest.mark.parametrize(("took_s", "deadline_s"), [(0.0, 0.5), (1.0, 24.0), (9.0, 30.0)])
+async def test_the_deadline_is_shortened_to_what_the_miner_needs(monkeypatch, took_s, deadline_s):
+    clock = SimpleNamespace(monotonic=count(step=took_s).__next__)
+    monkeypatch.setattr("mycelia.lab.trial.time", clock)
+    monkeypatch.setattr("mycelia.lab.trial._LEAST_DEADLINE_S", 0.5)
     trial = Trial(spec(), None)
     assert await trial.probe() == 1.0
-    assert trial.deadline_s == 0.5 < Sum.limits.deadline_s
+    assert trial.deadline_s == deadline_s <= Sum.limits.deadline_s
 
 
 def broken(method):

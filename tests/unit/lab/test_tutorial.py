@@ -17,6 +17,7 @@ HEAD = (
     "import random\nfrom collections.abc import Sequence\n"
     "from mycelia.neuron import Challenge, Meta, Reply, Request, Subnet\n"
 )
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,19 @@ def worker() -> Generator[Worker, None, None]:
     worker.close()
 
 
-def counting(stop: int, produced: list[int], pause_s: float = 0.0) -> Generator[int, None, None]:
+def counting(stop: int, produced: list[int]) -> Generator[int, None, None]:
     for number in range(stop):
-        time.sleep(pause_s)
         produced.append(number)
+        yield number
+
+
+ENDLESS = 20_000
+
+
+def slowly(produced: list[int]) -> Generator[int, None, None]:
+    """Takes longer than any test, unless it is stopped."""
+    for number in counting(ENDLESS, produced):
+        time.sleep(0.002)
         yield number
 
 
@@ -51,45 +60,46 @@ async def test_errors_of_the_generator_arrive_after_its_items(worker: Worker) ->
 
 
 async def test_the_event_loop_runs_on_while_the_thread_computes(worker: Worker) -> None:
-    ticks = 0
+    ticked = threading.Event()
 
     async def tick() -> None:
-        nonlocal ticks
-        while True:
-            await asyncio.sleep(0.005)
-            ticks += 1
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        ticked.set()
+
+    def until_ticked() -> Generator[bool, None, None]:
+        yield ticked.wait(60)
 
     ticking = asyncio.create_task(tick())
-    async for _ in worker.iterate(lambda: counting(4, [], pause_s=0.05)):
-        pass
-    ticking.cancel()
-    assert ticks >= 10
+    assert [seen async for seen in worker.iterate(until_ticked)] == [True]
+    await ticking
 
 
 async def test_leaving_early_stops_the_generator_and_frees_the_thread(worker: Worker) -> None:
     produced: list[int] = []
-    async with aclosing(worker.iterate(lambda: counting(1_000, produced, 0.002))) as items:
+    async with aclosing(worker.iterate(lambda: slowly(produced))) as items:
         async for item in items:
             if item == 3:
                 break
     assert await worker.call(lambda: "free") == "free"
-    assert len(produced) < 20
+    assert len(produced) < ENDLESS
 
 
 async def test_cancelling_the_consumer_stops_the_generator(worker: Worker) -> None:
     produced: list[int] = []
 
     async def consume() -> None:
-        async for _ in worker.iterate(lambda: counting(1_000, produced, 0.002)):
-            pass
+        async for _ in worker.iterate(lambda: slowly(produced)):
+            begun.set()
 
+    begun = asyncio.Event()
     task = asyncio.create_task(consume())
-    await asyncio.sleep(0.05)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await worker.call(lambda: None)
-    assert 0 < len(produced) < 200
+    assert len(produced) < ENDLESS
 
 
 async def test_callers_take_turns(worker: Worker) -> None:
@@ -122,16 +132,21 @@ async def test_what_nobody_waits_for_any_more_is_never_begun(worker: Worker) -> 
 
 
 async def test_closing_tells_those_in_the_queue(worker: Worker) -> None:
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
+
+    def held() -> bool:
+        begun.set()
+        return gate.wait(60)
 
     async def streamed() -> list[int]:
         return [item async for item in worker.iterate(lambda: counting(3, []))]
 
-    first = asyncio.ensure_future(worker.call(gate.wait))
+    first = asyncio.ensure_future(worker.call(held))
+    assert await asyncio.to_thread(begun.wait, 60)
     waiting = [asyncio.ensure_future(worker.call(lambda: 1)), asyncio.ensure_future(streamed())]
     await asyncio.sleep(0.01)
     closing = asyncio.ensure_future(asyncio.to_thread(worker.close))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(outcome) for outcome in found] == [ModelClosed, ModelClosed]
     gate.set()
