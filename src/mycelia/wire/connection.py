@@ -99,6 +99,23 @@ class Port:
     connections: set[Connection] = field(default_factory=set)
     by_peer: dict[str, int] = field(default_factory=dict)
 
+    def has_room_for(self, newcomer: Connection) -> bool:
+        """Say whether a connection just made may stay.
+
+        On a full port one that waits for a request makes way for it, if its address holds more of
+        them than the newcomer's. So addresses get equal shares, and nobody shuts out the others.
+        """
+        if self.by_peer[newcomer.peer] > self.limits.per_address:
+            return False
+        if len(self.connections) <= self.limits.connections:
+            return True
+        waiting = (c for c in self.connections if c.is_waiting and c is not newcomer)
+        richest = max(waiting, key=lambda c: self.by_peer[c.peer], default=newcomer)
+        if self.by_peer[richest.peer] <= self.by_peer[newcomer.peer]:
+            return False
+        richest.make_way()
+        return True
+
 
 @dataclass(slots=True, eq=False)
 class _Request:
@@ -125,7 +142,8 @@ class Connection(asyncio.Protocol):
         self._limits = port.limits
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # set before any use
-        self._peer = ""
+        self.peer = ""
+        """The caller's IP address."""
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._in_head = False
@@ -146,23 +164,15 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         port, self._transport = self._port, transport  # type: ignore[assignment] # it is one
         name = transport.get_extra_info("peername")
-        self._peer = name[0] if name else ""
+        self.peer = name[0] if name else ""
         port.connections.add(self)
-        here = port.by_peer[self._peer] = port.by_peer.get(self._peer, 0) + 1
-        if port.strikes.is_empty(self._peer):
+        port.by_peer[self.peer] = port.by_peer.get(self.peer, 0) + 1
+        if port.strikes.is_empty(self.peer):
             self._transport.abort()
-        elif len(port.connections) > self._limits.connections or here > self._limits.per_address:
-            self._give_up(
-                Rejection(
-                    503,
-                    "too_many_connections",
-                    "This port holds as many connections as it may.",
-                    "Try again later, and reuse connections.",
-                    retry_after_s=1,
-                )
-            )
-        else:
+        elif port.has_room_for(self):
             self.expires_s = monotonic() + self._limits.head_s
+        else:
+            self._give_up(_no_room())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         port = self._port
@@ -171,11 +181,11 @@ class Connection(asyncio.Protocol):
         # It holds our methods: left in place, each connection would wait for the garbage collector.
         self._parser = None  # type: ignore[assignment] # nothing comes any more
         port.connections.discard(self)
-        left = port.by_peer.get(self._peer, 1) - 1
+        left = port.by_peer.get(self.peer, 1) - 1
         if left:
-            port.by_peer[self._peer] = left
+            port.by_peer[self.peer] = left
         else:
-            port.by_peer.pop(self._peer, None)
+            port.by_peer.pop(self.peer, None)
         if self._drained is not None:
             self._drained.set()
         request, self._current = self._current, None
@@ -259,7 +269,7 @@ class Connection(asyncio.Protocol):
             target,
             target.partition("?")[0],
             headers,
-            self._peer,
+            self.peer,
             # The parser let only digits through.
             None if chunked else int(length or 0),
         )
@@ -354,7 +364,7 @@ class Connection(asyncio.Protocol):
         is_long = length is None or length > _DRAINED_BYTES
         if is_long and not request.is_complete:
             request.keep_alive = False
-        if self._port.strikes.is_empty(self._peer):
+        if self._port.strikes.is_empty(self.peer):
             request.keep_alive = False
         self._transport.write(self._encoded(why, keep_alive=request.keep_alive))
         # Closing at once would reset the connection and destroy the answer before it is read.
@@ -380,6 +390,18 @@ class Connection(asyncio.Protocol):
             self.expires_s = monotonic() + (limits.body_s if self._drained is not None else wait_s)
 
     # the end of a connection
+
+    @property
+    def is_waiting(self) -> bool:
+        """There is no request yet, or no other."""
+        return self._current is None and not self._is_closing
+
+    def make_way(self) -> None:
+        """Let go of a caller that sends nothing, for another."""
+        if self._in_head:
+            self._give_up(_no_room())
+        else:
+            self._close()
 
     def expire(self) -> None:
         """Give up waiting: called by the listener's clock after `expires_s`."""
@@ -447,7 +469,7 @@ class Connection(asyncio.Protocol):
         self._close()
 
     def _strike(self) -> None:
-        self._port.strikes.take(self._peer)
+        self._port.strikes.take(self.peer)
 
     def _head_too_large(self) -> Rejection:
         return Rejection(
@@ -552,6 +574,16 @@ def too_large(limit_bytes: int) -> Rejection:
         "body_too_large",
         f"The body exceeds the limit of {limit_bytes} bytes.",
         "Send a smaller request.",
+    )
+
+
+def _no_room() -> Rejection:
+    return Rejection(
+        503,
+        "too_many_connections",
+        "This port holds as many connections as it may.",
+        "Try again later, and reuse connections.",
+        retry_after_s=1,
     )
 
 
