@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from mycelia.rpc.errors import RpcError, invalid_params
+from mycelia.rpc.errors import BUSY, RpcError, invalid_params
 from mycelia.rpc.ports import Fate, Sealed
 from mycelia.rpc.render import header_json, to_hex
 from mycelia.rpc.session import Session, Subscription
@@ -19,6 +19,10 @@ _HEAD_METHODS: Final[dict[HeadKind, str]] = {
     "all": "chain_allHead",
 }
 _WATCHED_KEYS: Final = 256
+"""Of one subscription."""
+_KEYS_PER_SESSION: Final = 4_096
+_KEYS: Final = 32_768
+"""Of all subscriptions together: after every block each is read."""
 
 
 class _StorageWatch:
@@ -44,6 +48,8 @@ class Hub:
         self._read = read
         self._heads: dict[HeadKind, dict[Subscription, None]] = {k: {} for k in _HEAD_METHODS}
         self._storage: dict[Subscription, _StorageWatch] = {}
+        self._followed: dict[Session, int] = {}
+        """Keys in each session's storage subscriptions."""
         self._watchers: dict[bytes, dict[Subscription, None]] = {}
 
     def heads(self, session: Session, kind: HeadKind) -> Subscription:
@@ -58,9 +64,18 @@ class Hub:
         if not 0 < len(keys) <= _WATCHED_KEYS:
             raise invalid_params(f"between 1 and {_WATCHED_KEYS} keys can be followed.")
         keys = list(dict.fromkeys(keys))
+        self._require_room(session, len(keys))
         watch = _StorageWatch(keys, self._read(keys))
-        subscription = session.open("state_storage", lambda s: _drop(self._storage, s))
+
+        def ends(subscription: Subscription) -> None:
+            if self._storage.pop(subscription, None) is not None:
+                self._followed[session] -= len(keys)
+                if not self._followed[session]:
+                    del self._followed[session]
+
+        subscription = session.open("state_storage", ends)
         self._storage[subscription] = watch
+        self._followed[session] = self._followed.get(session, 0) + len(keys)
         told = [[to_hex(k), None if v is None else to_hex(v)] for k, v in watch.values.items()]
         subscription.push({"block": to_hex(block), "changes": told})
         return subscription
@@ -109,6 +124,15 @@ class Hub:
             "storage_subscriptions": len(self._storage),
             "watched_extrinsics": len(self._watchers),
         }
+
+    def _require_room(self, session: Session, keys: int) -> None:
+        own = self._followed.get(session, 0) + keys
+        if own > _KEYS_PER_SESSION or sum(self._followed.values()) + keys > _KEYS:
+            raise RpcError(
+                BUSY,
+                "Too many keys are followed",
+                f"Follow fewer: {_KEYS_PER_SESSION} per connection, {_KEYS} in all.",
+            )
 
     def _finish(self, hash_: bytes, statuses: list[Any]) -> None:
         for subscription in list(self._watchers.get(hash_, ())):

@@ -23,6 +23,8 @@ log = logging.getLogger("mycelia.rpc")
 
 _TRY_AGAIN: Final = 1013
 _SHUTDOWN_S: Final = 1.0
+_TURN_S: Final = 0.01
+"""For so long one connection's requests are answered before others get a turn."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ class RpcServer:
 
     async def _read(self, socket_: web.WebSocketResponse, session: Session) -> None:
         handle = self._dispatcher.handle
-        async for message in socket_:
+        now_s = asyncio.get_running_loop().time
+        turn_ends_s = now_s() + _TURN_S
+        async for message in socket_:  # which doesn't wait where several have come at once
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 break
             reply = handle(message.data, session)
@@ -146,6 +150,9 @@ class RpcServer:
                 reply.add_done_callback(lambda done: session.finish(done.result()))
             if session.is_busy:
                 await session.room()
+            if now_s() >= turn_ends_s:
+                await asyncio.sleep(0)
+                turn_ends_s = now_s() + _TURN_S
 
 
 async def _write(socket_: web.WebSocketResponse, session: Session) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mycelia.rpc.errors import RpcError
 from mycelia.rpc.hub import Hub
 from mycelia.rpc.ports import Fate
 from mycelia.rpc.session import Session
@@ -56,3 +57,26 @@ async def test_a_session_that_is_cut_off_meanwhile_disturbs_no_other() -> None:
     gone.end()
     hub.on_fate(Fate(HASH, "invalid"))
     assert heard(stays) == ["invalid"]
+
+
+async def test_keys_are_followed_up_to_a_bound_of_each_connection_and_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mycelia.rpc.hub._KEYS_PER_SESSION", 4)
+    monkeypatch.setattr("mycelia.rpc.hub._KEYS", 6)
+    hub = Hub(lambda keys: [None for _ in keys])
+    one, other = Session(close=lambda: None), Session(close=lambda: None)
+    keys = [bytes([n]) for n in range(4)]
+    first = hub.storage(one, keys, HASH)
+    with pytest.raises(RpcError, match="Too many keys"):
+        hub.storage(one, keys[:1], HASH)
+    with pytest.raises(RpcError, match="Too many keys"):
+        hub.storage(other, keys[:3], HASH)
+    hub.storage(other, [*keys[:2], keys[0]], HASH)  # a key counts once
+    first.end()
+    first.end()
+    hub.storage(one, keys, HASH)
+    one.end()
+    other.end()
+    hub.storage(Session(close=lambda: None), keys, HASH)
+    assert hub.counters()["storage_subscriptions"] == 1

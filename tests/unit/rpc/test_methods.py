@@ -104,6 +104,12 @@ async def test_unknown_heights_and_hashes_are_null(desk: Desk) -> None:
     assert await desk.ask("chain_getBlock", UNKNOWN) is None
 
 
+async def test_hashes_are_asked_for_by_the_thousand_at_most(desk: Desk) -> None:
+    assert len(await desk.ask("chain_getBlockHash", [0] * 1_000)) == 1_000
+    refused = await desk.refusal("chain_getBlockHash", [0] * 1_001)
+    assert "at most 1000 heights" in refused["data"]
+
+
 async def test_a_block_lists_its_extrinsics_time_first(desk: Desk) -> None:
     raw = transfer(desk.sealer.chain, ALICE, 0)
     grow(desk.sealer.chain, raw)

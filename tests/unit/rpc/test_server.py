@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from aiohttp import WSMessage, WSMsgType
 
 from mycelia.rpc import RpcServer, ServerLimits
-from mycelia.rpc.session import SessionLimits
+from mycelia.rpc.registry import METHODS
+from mycelia.rpc.server import _TURN_S
+from mycelia.rpc.session import Session, SessionLimits
 from mycelia.testing.network import RpcClient
 from mycelia.testing.rpc import InstantSealer, rpc_node
 
@@ -281,3 +286,42 @@ async def test_a_websocket_outlives_the_limit_of_requests(
     async with ws:
         await asyncio.sleep(1.2)
         assert await RpcClient(ws).call("system_name") == "mycelia"
+
+
+class Burst:
+    """A WebSocket on which many requests have come at once: none has to be waited for."""
+
+    def __init__(self, request: bytes, times: int) -> None:
+        self._left = [WSMessage(WSMsgType.BINARY, request, None)] * times
+
+    def __aiter__(self) -> Burst:
+        return self
+
+    async def __anext__(self) -> WSMessage:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
+async def test_many_slow_requests_at_once_leave_turns_to_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[str] = []
+
+    def slowly(_node: object) -> str:
+        turns.append("slow")
+        time.sleep(_TURN_S)
+        return "mycelia"
+
+    async def others() -> None:
+        while True:
+            turns.append("others")
+            await asyncio.sleep(0)
+
+    monkeypatch.setitem(METHODS, "system_name", replace(METHODS["system_name"], call=slowly))
+    waiting = asyncio.create_task(others())
+    burst: Any = Burst(b'{"id":1,"method":"system_name"}', 9)
+    await place.server._read(burst, Session(close=lambda: None))
+    waiting.cancel()
+    assert turns.count("slow") == 9
+    assert turns[:3] == ["slow", "others", "slow"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mycelia.rpc import hub
+from mycelia.rpc.errors import invalid_params
 from mycelia.rpc.node import Node
 from mycelia.rpc.registry import Hash, method
 from mycelia.rpc.render import block_json, header_json, to_hex
 from mycelia.rpc.session import Session
+
+_HEIGHTS: Final = 1_000
 
 
 @method("chain_getHead", "chain_getFinalizedHead", "chain_getFinalisedHead")
@@ -21,6 +24,8 @@ def head(node: Node) -> str:
 def block_hash(node: Node, number: int | list[int] | None = None) -> str | list[str | None] | None:
     """Hash at a height, or at each of several; of the newest block for null."""
     if isinstance(number, list):
+        if len(number) > _HEIGHTS:
+            raise invalid_params(f"at most {_HEIGHTS} heights at a time.")
         return [_hash_or_none(node, height) for height in number]
     return _hash_or_none(node, node.history.height() if number is None else number)
 
