@@ -216,6 +216,16 @@ async def test_endless_head_is_cut_off(port):
     assert (status, error["code"]) == (431, "head_too_large")
 
 
+@pytest.mark.parametrize("where", ["value", "name", "path"])
+async def test_a_long_head_that_comes_at_once_is_refused_whatever_is_long(port, where):
+    filler = "a" * (LIMITS.head_bytes + 1)
+    headers = {"value": {"x": filler}, "name": {filler: "x"}, "path": {}}[where]
+    path = f"/echo?{filler}" if where == "path" else "/echo"
+    status, error = await port.send(request(path=path, **headers))
+    assert (status, error["code"]) == (431, "head_too_large")
+    assert not port.seen
+
+
 async def test_trickling_head_is_timed_out(port):
     status, error = await port.send(b"POST /echo HTTP/1.1\r\nHost: ")
     assert (status, error["code"]) == (408, "head_timeout")

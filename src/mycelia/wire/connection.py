@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import chain
 from time import monotonic
 from typing import Any, Protocol
 
@@ -279,7 +280,7 @@ class Connection(asyncio.Protocol):
         # Most heads come alone and whole: then what was fed bounds them, and nothing is summed up.
         limit = self._limits.head_bytes
         is_long = self._head_bytes + self._fed_bytes > limit and (
-            sum(map(len, headers.values())) > limit
+            len(self._url) + sum(map(len, chain(headers, headers.values()))) > limit
         )
         fault = self._head_too_large() if is_long else None
         if is_offer and head.length_bytes != 0:
