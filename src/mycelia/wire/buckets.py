@@ -10,8 +10,22 @@ a stranger could use up an honest caller's credit in its name.
 from __future__ import annotations
 
 import time
+from ipaddress import IPv6Address
 
 _MOST = 16_384
+
+
+def source_of(address: str) -> str:
+    """Return whom an IP address stands for: itself; of IPv6, its network of 64 bits.
+
+    Who has one address of such a network has all of them. The first network of all is none: its
+    addresses are this machine's, or those of IPv4 in other words.
+    Source: RFC 4291, sections 2.5.1 and 2.5.5.
+    """
+    if ":" not in address:
+        return address
+    network = IPv6Address(address).packed[:8]
+    return f"{IPv6Address(network + bytes(8))}/64" if any(network) else address
 
 
 class Buckets:

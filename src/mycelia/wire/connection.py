@@ -30,7 +30,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from mycelia.wire.buckets import Buckets
+from mycelia.wire.buckets import Buckets, source_of
 from mycelia.wire.contract import WireLimits
 from mycelia.wire.errors import Rejection
 
@@ -54,7 +54,7 @@ class Head:
     """The target without its query, still percent-encoded."""
     headers: dict[bytes, bytes]
     peer: str
-    """The caller's IP address."""
+    """The caller's IP address, as `source_of` has it."""
     length_bytes: int | None
     """Declared size of the body; None if it comes in chunks."""
 
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # set before any use
         self.peer = ""
-        """The caller's IP address."""
+        """The caller's IP address, as `source_of` has it."""
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._in_head = False
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         port, self._transport = self._port, transport  # type: ignore[assignment] # it is one
         name = transport.get_extra_info("peername")
-        self.peer = name[0] if name else ""
+        self.peer = source_of(name[0]) if name else ""
         port.connections.add(self)
         port.by_peer[self.peer] = port.by_peer.get(self.peer, 0) + 1
         if port.strikes.is_empty(self.peer):

@@ -1,6 +1,8 @@
 """Credit is per key, refills over time, and is forgotten when full."""
 
-from mycelia.wire.buckets import Buckets
+import pytest
+
+from mycelia.wire.buckets import Buckets, source_of
 
 
 def test_a_burst_and_then_the_rate():
@@ -26,3 +28,19 @@ def test_memory_is_bounded():
     for number in range(50_000):
         buckets.take(str(number), 100.0 + number / 10_000)
     assert len(buckets) <= 16_384
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+    ],
+)
+def test_a_network_of_64_bits_is_one_source(address, source):
+    assert source_of(address) == source

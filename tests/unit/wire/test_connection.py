@@ -8,6 +8,8 @@ import bittensor_core
 import pytest
 
 from mycelia.wire import AllowSet, Endpoint, Inbound, WireClient, WireLimits, WireServer
+from mycelia.wire.buckets import Buckets
+from mycelia.wire.connection import Connection, Port
 
 MINER = bittensor_core.Keypair.create_from_uri("//miner")
 CALLER = bittensor_core.Keypair.create_from_uri("//caller")
@@ -81,3 +83,14 @@ async def test_who_holds_few_makes_no_way_for_who_holds_many(endpoint):
             writer.close()
             assert (await client.call(endpoint, "/echo", b"ask", LONG_S)).body == b"ask"
         assert set(client._pool._open) == kept
+
+
+async def test_many_addresses_of_one_network_have_the_share_of_one():
+    class Transport(asyncio.Transport):
+        def __init__(self, address: str) -> None:
+            super().__init__({"peername": (address, 1, 0, 0)})
+
+    port = Port(None, LIMITS, asyncio.get_running_loop(), Buckets(1.0, 1.0), b"")
+    for number in range(3):
+        Connection(port).connection_made(Transport(f"2001:db8::{number}"))
+    assert port.by_peer == {"2001:db8::/64": 3}
