@@ -1,4 +1,5 @@
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -24,17 +25,24 @@ def test_port_in_use_names_the_flag(taken):
     assert "--rpc-port" in refused.value.remedy
 
 
-def test_free_ports_are_distinct_and_kept(taken):
-    ports = assigned(HOST, ("a", "b", "c"), {})
+def test_free_ports_are_distinct_and_kept(tmp_path):
+    ports = assigned(HOST, ("a", "b", "c"), {}, tmp_path)
     assert len(set(ports.values())) == 3
     assert all(is_free(HOST, port) for port in ports.values())
-    assert assigned(HOST, ("a", "b", "c", "d"), ports) | ports == assigned(
-        HOST, ("a", "b", "c", "d"), ports
-    )
+    more = assigned(HOST, ("a", "b", "c", "d"), ports, tmp_path)
+    assert more | ports == more
 
 
-def test_port_taken_meanwhile_is_replaced(taken):
-    assert assigned(HOST, ("a",), {"a": taken})["a"] != taken
+def test_port_taken_meanwhile_is_replaced(taken, tmp_path):
+    assert assigned(HOST, ("a",), {"a": taken}, tmp_path)["a"] != taken
+
+
+def test_two_networks_that_start_at_once_look_in_different_places():
+    names = [f"miner-{number}" for number in range(20)]
+    folders = Path("/networks/one"), Path("/networks/two")
+    first, second = (set(assigned(HOST, names, {}, folder).values()) for folder in folders)
+    # Neither listens yet.
+    assert first.isdisjoint(second)
 
 
 def test_folder_is_held_by_one_process(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import socket
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,11 +36,19 @@ def demand_free(host: str, port: int, flag: str, what: str) -> None:
         )
 
 
-def assigned(host: str, names: Iterable[str], held: Mapping[str, int]) -> dict[str, int]:
-    """A free port per name, keeping those held before where they are still free."""
+def assigned(
+    host: str, names: Iterable[str], held: Mapping[str, int], folder: Path
+) -> dict[str, int]:
+    """A free port per name, keeping those held before where they are still free.
+
+    Each folder has a place of its own to begin looking at: some of the ports are not listened on
+    until seconds later, and another network that starts meanwhile would take the same ones.
+    """
     ports: dict[str, int] = {}
     taken = set(held.values())
-    candidates = iter(port for port in range(_FIRST, _LAST) if port not in taken)
+    begin = _FIRST + zlib.crc32(bytes(folder.resolve())) % (_LAST - _FIRST)
+    around = (*range(begin, _LAST), *range(_FIRST, begin))
+    candidates = iter(port for port in around if port not in taken)
     for name in names:
         if name in held and is_free(host, held[name]):
             ports[name] = held[name]

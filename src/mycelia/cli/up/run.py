@@ -68,7 +68,8 @@ def run(options: Options, registry: Mapping[str, Spec]) -> int:
         wallets = made_wallets(plan, options.seed)
         _write_genesis(plan, wallets)
         names = (NODE, *(miner.name for miner in plan.miners))
-        record = replace(record, ports={**record.ports, **assigned(HOST, names, record.ports)})
+        ports = assigned(HOST, names, record.ports, options.folder)
+        record = replace(record, ports={**record.ports, **ports})
         plan.folder.save(record)
         return asyncio.run(_Network(plan, wallets, record, console, started_s).run())
 
