@@ -69,7 +69,6 @@ SETTABLE: dict[str, tuple[int | float | bool, object]] = {
     "owner_immune_neuron_limit": (2, 2),
     "commit_reveal_weights_enabled": (False, False),
     "liquid_alpha_enabled": (True, True),
-    "registration_allowed": (False, False),
     "yuma3_enabled": (True, True),
     "bonds_reset_enabled": (True, True),
     "transfers_enabled": (False, False),
@@ -77,6 +76,7 @@ SETTABLE: dict[str, tuple[int | float | bool, object]] = {
 }
 REFUSED: dict[str, tuple[int | float | bool | str, str]] = {
     # name: what the owner asks for, the error; docs/absent.md lists what is not provided
+    "registration_allowed": (False, "InvalidValue"),
     "epoch_consensus": ("Null", "NotProvided"),
     "collateral_lock_share": (100, "NotProvided"),
     "collateral_drain_ratio": (1.0, "NotProvided"),

@@ -281,8 +281,10 @@ class Hyperparameters(Pallet, name="SubtensorModule"):
             19,
             told("RegistrationAllowed", 50, bool),
             argument="registration_allowed",
-            # The client SDK lets owners set it; on the chain read above only root may.
+            # On the chain read above only root may set it. The client SDK lets owners do so, who must leave a way to
+            # register, and there is no other here: who could close it would choose block by block who gets in.
             owner=UNLIMITED,
+            owner_bounds=Bounds(low=True, error=InvalidValue),
             frozen=False,
         ),
     )
