@@ -12,9 +12,10 @@ from mycelia.primitives.errors import MalformedTransaction
 from mycelia.rpc.budget import TimeBudget
 from mycelia.rpc.errors import state_discarded, unknown_block
 from mycelia.rpc.hub import Hub
+from mycelia.rpc.metered import MeteredOverlay
 from mycelia.rpc.ports import Fate, Sealed, Sealer
 from mycelia.runtime import Extrinsic, Runtime
-from mycelia.state import Overlay, ReadView, StateDiscarded, Store
+from mycelia.state import ReadView, StateDiscarded, Store
 
 _KEPT_RUNTIMES: Final = 16
 
@@ -42,7 +43,7 @@ class Node:
     def __post_init__(self) -> None:
         self.history = History(self.store)
         self._rules = self.history.rules()
-        self._runtimes: dict[int, Runtime] = {}
+        self._runtimes: dict[int, tuple[Runtime, MeteredOverlay]] = {}
         self._stateless: Runtime | None = None
         self._told_height: int | None = None
 
@@ -80,14 +81,24 @@ class Node:
 
     def runtime_at(self, hash_: bytes | None) -> Runtime:
         """A runtime that reads the state after a block. Its few latest are kept with what they decoded."""
+        return self._metered_at(hash_)[0]
+
+    def call_api(self, name: str, data: bytes, hash_: bytes | None) -> bytes:
+        """Run a runtime API on the state after a block, as `Runtime.call_api`; raises where it is too much work."""
+        runtime, overlay = self._metered_at(hash_)
+        overlay.begin()
+        return runtime.call_api(name, data)
+
+    def _metered_at(self, hash_: bytes | None) -> tuple[Runtime, MeteredOverlay]:
         height = self.height_of(hash_)
-        runtime = self._runtimes.pop(height, None)
-        if runtime is None:
-            runtime = Runtime(Overlay(self.view_at(height)), self._rules)
-        self._runtimes[height] = runtime
+        found = self._runtimes.pop(height, None)
+        if found is None:
+            overlay = MeteredOverlay(self.view_at(height))
+            found = Runtime(overlay, self._rules), overlay
+        self._runtimes[height] = found
         if len(self._runtimes) > _KEPT_RUNTIMES:
             del self._runtimes[next(iter(self._runtimes))]
-        return runtime
+        return found
 
     def verified(self, raw: bytes) -> Extrinsic:
         """Decode an extrinsic and verify its signature; raises `InvalidTransaction`."""

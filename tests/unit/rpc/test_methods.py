@@ -215,6 +215,21 @@ async def test_metadata_in_both_versions(desk: Desk) -> None:
     assert await desk.ask("state_call", "Metadata_metadata_at_version", "0x63000000") == "0x00"
 
 
+async def test_a_view_that_looks_up_too_much_is_refused_and_others_are_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mycelia.rpc.metered.MOST_LOOKUPS", 20)
+    many = "StakeInfoRuntimeApi_get_stake_info_for_coldkeys"
+    account = ALICE.account.hex()
+    for _ in range(21):  # each begins anew
+        await desk.ask("state_call", "AccountNonceApi_account_nonce", account)
+    assert await desk.ask("state_call", many, "0x04" + account)
+    error = await desk.refusal("state_call", many, "0x50" + account * 20)
+    assert error["code"] == 4003
+    assert "Ask for less at a time" in error["message"]
+    assert await desk.ask("state_call", many, "0x04" + account)
+
+
 async def test_an_unknown_api_reads_as_clients_match_it(desk: Desk) -> None:
     error = await desk.refusal("state_call", "Metadata_nothing", "0x")
     assert error["message"] == (

@@ -17,7 +17,7 @@ def _asked(node: Node, name: str, kind: type[R], extrinsic: bytes, block: Hash |
     """The answer of a runtime API that takes an extrinsic and its length."""
     data = extrinsic + len(extrinsic).to_bytes(4, "little")
     try:
-        answer = node.runtime_at(block).call_api(f"TransactionPaymentApi_{name}", data)
+        answer = node.call_api(f"TransactionPaymentApi_{name}", data, block)
     except DecodeError as cause:
         raise invalid_params(f"extrinsic: {cause}") from cause
     found: R = scale(kind).decode(answer)
