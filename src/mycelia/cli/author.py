@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import keyword
+import re
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +16,10 @@ from mycelia.primitives.errors import AppError
 if TYPE_CHECKING:
     from rich.table import Table as Picture
 
-    from mycelia.lab.trial import Table, TrialConfig
+    from mycelia.lab.trial import Row, Table, TrialConfig
     from mycelia.neuron.subnet import Spec
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 app = typer.Typer(no_args_is_help=True, help="Make a subnet of your own, and try it.")
 
@@ -29,9 +32,12 @@ def new(
     """Write NAME.py: a whole subnet in one file, to be changed into yours."""
     from mycelia.lab.starting import starter_text
 
-    if not name.isidentifier() or keyword.iskeyword(name) or not name.islower():
+    if keyword.iskeyword(name) or not _NAME.fullmatch(name):
         raise AppError(
-            "bad_name", f"{name!r} cannot be a subnet's name.", "Use small letters, as in `echo`."
+            "bad_name",
+            f"{name!r} cannot be the name of a subnet and of its file.",
+            "Use small letters a to z, digits and _, a letter first, as in `echo_2`;"
+            " words of Python such as `class` are taken.",
         )
     path = directory / f"{name}.py"
     try:
@@ -79,12 +85,22 @@ async def _tried(spec: Spec, store: object, config: TrialConfig) -> int:
     )
     for entrant in trial.entrants[1:]:
         kind = "honest too" if entrant.honest else "cheat"
-        console.print(f"  {entrant.name} ({kind}): {entrant.about}", markup=False)
+        about = f": {entrant.about}" if entrant.about else ""
+        console.print(f"  {entrant.name} ({kind}){about}", markup=False)
     last: Table | None = None
     async with aclosing(trial.tables()) as tables:
         async for table in tables:
             last = table
             console.print(_picture(table, config.epochs))
+    if faults := trial.faults():
+        said = "; ".join(f"{count} x {text}" for text, count in faults.most_common(3))
+        console.print(
+            f"score() judged nothing in {faults.total()} samples, which count for nobody: {said}.",
+            markup=False,
+        )
+    if last is not None and not any(row.incentive for row in last.rows):
+        console.print(f"{_unpaid(last.base)} Nothing can be compared with that.", markup=False)
+        return 1
     if last is None or not last.outranking:
         console.print("No cheat outranks the honest miner.", markup=False)
         return 0
@@ -92,7 +108,8 @@ async def _tried(spec: Spec, store: object, config: TrialConfig) -> int:
     for row in last.outranking:
         console.print(
             f"{row.entrant.name} earns {row.incentive:.4f}, no less than the honest"
-            f" {base.entrant.name} with {base.incentive:.4f}: {row.entrant.about}.",
+            f" {base.entrant.name} with {base.incentive:.4f}:"
+            f" {row.entrant.about.rstrip('.') or 'a cheat of yours'}.",
             markup=False,
         )
     console.print(
@@ -101,16 +118,32 @@ async def _tried(spec: Spec, store: object, config: TrialConfig) -> int:
     return 1
 
 
+def _unpaid(base: Row) -> str:
+    """Why the honest miner earns nothing, as far as its samples tell."""
+    name, standing = base.entrant.name, base.standing
+    why = standing.reason if standing.samples == standing.failures else ""
+    return f"The honest {name} earns nothing: {why or f'its score is {standing.quality:.3f}'}."
+
+
 def _picture(table: Table, epochs: int) -> Picture:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Picture
 
     picture = Picture(
-        title=f"epoch {table.epoch} of {epochs}", title_justify="left", box=SIMPLE_HEAD
+        title=f"epoch {table.epoch} of {epochs}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
     for heading in ("miner", "", "score", "incentive", "samples", "failed", "ms", "why"):
         is_text = heading in {"miner", "", "why"}
-        picture.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+        # On a narrow terminal the last one gives way: figures that are cut off are none.
+        picture.add_column(
+            heading,
+            justify="left" if is_text else "right",
+            no_wrap=heading != "why",
+            overflow="fold",
+        )
     for row in table.rows:
         standing, entrant = row.standing, row.entrant
         picture.add_row(

@@ -12,7 +12,7 @@ from typing import Any
 
 from mycelia.crypto import ss58_decode, ss58_encode
 from mycelia.frame import ROOT, Origin
-from mycelia.frame.dispatch import Failed
+from mycelia.frame.dispatch import Failed, Failure, Module
 from mycelia.neuron.chain import CallFailed, Metagraph, Neuron
 from mycelia.primitives import RAO_PER_TAO, AccountId, NetUid, Tao
 from mycelia.runtime import GenesisConfig, Runtime
@@ -130,7 +130,7 @@ class LabChain:
         call = COMPOSITION.call_scale.build(pallet, name, **arguments)
         outcome = self._runtime.dispatch(call, origin)
         if isinstance(outcome, Failed):
-            raise CallFailed("call_failed", f"{call} failed: {outcome.error}.", "")
+            raise CallFailed("call_failed", f"{name} failed: {_why(outcome.error)}", "")
 
     def _open(self) -> None:
         self.height += 1
@@ -163,6 +163,17 @@ class LabPort:
 
 def _account(hotkey: str) -> AccountId:
     return AccountId(ss58_decode(hotkey))
+
+
+def _why(failure: Failure) -> str:
+    """A failure in its rule's own words."""
+    if isinstance(failure, Module):
+        at = failure.error
+        (group,) = (group for group in COMPOSITION.groups if group.index == at.index)
+        for error in group.errors:
+            if error.index == at.error[0]:
+                return f"{error.wire_name}. {error.__doc__ or ''}".strip()
+    return f"{failure}."
 
 
 def _neuron(found: Any, uid: int) -> Neuron:

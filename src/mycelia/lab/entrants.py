@@ -93,7 +93,8 @@ def entrants(spec: Spec, store: ModelStore, seed: int) -> list[Entrant]:
         ),
     }
     cheats = [
-        Entrant(name, honest=False, miner=as_miner(base, reply), about=about)
+        # The author's own may have such a name, too.
+        Entrant(f"{name}-made" if name in made else name, False, as_miner(base, reply), about)
         for name, (reply, about) in derived.items()
     ]
     return sorted([*own, *cheats], key=lambda entrant: (entrant.name != first, not entrant.honest))

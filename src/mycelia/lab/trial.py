@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
+import json
 import random
 import time
 import traceback
-from collections.abc import AsyncGenerator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bittensor_core import Keypair
+from pydantic import BaseModel, ValidationError
 
 from mycelia.lab.chain import LabChain
 from mycelia.lab.entrants import Entrant, answer_of, entrants, whole
+from mycelia.lab.loop_watch import LoopWatch
 from mycelia.models import ModelStore
-from mycelia.neuron.book import Sample, Standing, Verdict, record
+from mycelia.neuron.book import Book, Sample, Standing, Verdict, checked, record
 from mycelia.neuron.chain import Neuron
+from mycelia.neuron.events import EventLog
 from mycelia.neuron.miner import wire_limits
 from mycelia.neuron.routes import Traffic, batch_size, routes, streams
 from mycelia.neuron.sampler import Round, Sampler
-from mycelia.neuron.subnet import Context, Judgement, Meta, Spec
+from mycelia.neuron.subnet import Challenge, Context, Judgement, Meta, Spec
 from mycelia.primitives.errors import AppError
 from mycelia.wire.client import WireClient
 from mycelia.wire.contract import AllowSet, Deadline
@@ -51,6 +58,8 @@ class TrialConfig:
     epoch_s: float = 6.0
     """Sampling of one epoch stops after this many seconds, with two samples of each at least."""
     seed: int = 1
+    held_up_s: float = 10.0
+    """How long the subnet's code may hold up the loop beyond the deadline: models load so."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,15 @@ class Trial:
         self.config = config or TrialConfig()
         self.deadline_s = spec.subnet.limits.deadline_s
         self.entrants = entrants(spec, store, self.config.seed)
-        self._subnet = spec.subnet(store)
         self._type = spec.subnet
+        try:
+            self._subnet = spec.subnet(store)
+        except Exception as error:  # an author's code; told, with its line
+            raise self._failed(spec.subnet.__name__, error) from error
+        self._watch = LoopWatch(
+            inspect.getfile(self._type), self.deadline_s + self.config.held_up_s
+        )
+        self._events = io.StringIO()
         self._rng = random.Random(self.config.seed)  # noqa: S311 - repeatable on purpose
         self._round = 0
 
@@ -101,19 +117,40 @@ class Trial:
         Shortens the deadline to what the miner needs, with slack, so that waiting for the late
         does not take long. Raises AppError that says whose fault it is when something fails.
         """
-        base, limits = self.entrants[0], self._type.limits
+        async with self._watch.watching():
+            score, took_s = await self._probed(self.entrants[0])
+        self.deadline_s = min(
+            self._type.limits.deadline_s,
+            max(_LEAST_DEADLINE_S, _DEADLINE_SLACK * took_s * len(self.entrants)),
+        )
+        return score
+
+    async def _probed(self, base: Entrant) -> tuple[float, float]:
+        """The honest miner's score, and the seconds that it took."""
+        subnet, limits = self._subnet, self._type.limits
         work = whole(base.miner)
-        challenge = await self._guarded("challenge", self._subnet.challenge(self._rng))
+        challenge = await self._guarded("challenge", lambda: subnet.challenge(self._rng))
+        if not isinstance(challenge, Challenge):
+            raise _wrong("challenge", challenge, "Challenge")
+        self._check_form("challenge", challenge.ask, self._type.Ask)
+        if (size := len(challenge.ask.model_dump_json())) > limits.body_bytes:
+            raise AppError(
+                "ask_too_big",
+                f"challenge made an Ask of {size:,} bytes; miners take {limits.body_bytes:,}.",
+                "Ask for less, or give the subnet `limits = Limits(body_bytes=...)`.",
+            )
         for _ in range(2):  # the first call may load a model
             began_s = time.monotonic()
             context = Context(Deadline.after(limits.deadline_s))
-            parts = await self._guarded(base.name, work(challenge.ask, context))
+            parts = await self._guarded(base.name, partial(work, challenge.ask, context))
             took_s = time.monotonic() - began_s
-        self._check_form(base, challenge, parts)
+        for part in parts:
+            form = self._type.Piece if streams(base.miner) else self._type.Answer
+            self._check_form(base.name, part, form or self._type.Answer)
         answer = answer_of(self._type, base.miner, parts)
         meta = Meta(took_s * 1e3, took_s * 1e3, "")
         judged = await self._guarded(
-            "score", self._subnet.score(challenge.ask, answer, challenge.truth, meta)
+            "score", lambda: subnet.score(challenge.ask, answer, challenge.truth, meta)
         )
         score = judged.score if isinstance(judged, Judgement) else judged
         if not isinstance(score, int | float) or not 0.0 <= score <= 1.0:
@@ -122,31 +159,26 @@ class Trial:
                 f"score() said {score!r} of the honest miner's answer.",
                 "Return a number from 0 to 1; None only where nobody is to blame.",
             )
-        self.deadline_s = min(
-            limits.deadline_s,
-            max(_LEAST_DEADLINE_S, _DEADLINE_SLACK * took_s * len(self.entrants)),
-        )
-        return float(score)
+        return float(score), took_s
 
-    def _check_form(self, base: Entrant, challenge: Any, parts: Sequence[Any]) -> None:
-        """Raise AppError unless the challenge asks, and the miner answers, in the subnet's words."""
-        answers = self._type.Piece if streams(base.miner) else self._type.Answer
-        for who, said, kind in (
-            ("challenge", getattr(challenge, "ask", challenge), self._type.Ask),
-            *((base.name, part, answers) for part in parts),
-        ):
-            if kind is not None and not isinstance(said, kind):
-                raise AppError(
-                    "wrong_message",
-                    f"{who} gave {type(said).__name__} {str(said)[:60]!r}, not {kind.__qualname__}.",
-                    f"Make it a {kind.__qualname__}(...).",
-                )
+    def _check_form(self, who: str, said: object, kind: type[BaseModel]) -> None:
+        """Raise AppError unless a message is of its kind, and the same after the wire."""
+        if not isinstance(said, kind):
+            raise _wrong(who, said, kind.__qualname__)
+        try:
+            kind.model_validate_json(said.model_dump_json())
+        except (ValidationError, ValueError) as error:
+            raise AppError(
+                "no_json",
+                f"What {who} gave does not survive its way as JSON: {_told(error)}.",
+                f"Give {kind.__qualname__} fields that JSON has, and no infinite numbers.",
+            ) from error
 
-    async def _guarded(self, what: str, work: Any) -> Any:
+    async def _guarded(self, what: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of an author's coroutine. An edge: it may fail in any way; that is told."""
         try:
             async with asyncio.timeout(self._type.limits.deadline_s):
-                return await work
+                return await call()
         except TimeoutError as error:
             limit_s = self._type.limits.deadline_s
             raise AppError(
@@ -155,18 +187,29 @@ class Trial:
                 "Make it faster, or give the subnet `limits = Limits(deadline_s=...)`.",
             ) from error
         except Exception as error:
-            raise AppError(
-                "subnet_fails",
-                f"{what} failed{self._where(error)}: {type(error).__name__}: {error}.",
-                "Correct the file and try again.",
-            ) from error
+            raise self._failed(what, error) from error
 
-    def _where(self, error: Exception) -> str:
-        """The innermost line of the author's file on the way to an error."""
+    def _failed(self, what: str, error: Exception) -> AppError:
+        """What to say of an error in an author's code, with the innermost line of it."""
         file = inspect.getfile(self._type)
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == file]
-        return f" in {Path(file).name}, line {lines[-1]}" if lines else ""
+        where = f" in {Path(file).name}, line {lines[-1]}" if lines else ""
+        return AppError(
+            "subnet_fails",
+            f"{what} failed{where}: {type(error).__name__}: {_told(error)}.",
+            "Correct the file and try again.",
+        )
+
+    def faults(self) -> Counter[str]:
+        """What kept score() from judging answers so far, and how often."""
+        found: Counter[str] = Counter()
+        example = ""
+        for line in self._events.getvalue().splitlines():
+            event = json.loads(line)
+            example = example or event.get("score", "")
+            found[event.get("error") or f"it said {example}, not 0 to 1"] += 1
+        return found
 
     async def tables(self) -> AsyncGenerator[Table, None]:
         """Run the epochs; a table after each."""
@@ -174,10 +217,15 @@ class Trial:
         validator = Keypair.create_from_uri("//lab//validator")
         chain.register(validator.ss58_address, stake_tao=_STAKE_TAO)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._watch.watching())
             uids = await self._serve(stack, chain, validator.ss58_address)
             caller = await stack.enter_async_context(WireClient(validator))
             sampler = Sampler(
-                self._subnet, caller, concurrency=len(uids), deadline_s=self.deadline_s
+                self._subnet,
+                caller,
+                concurrency=len(uids),
+                deadline_s=self.deadline_s,
+                log=EventLog(None, "trial", self._events),
             )
             book: dict[int, Standing] = {}
             chain.run_epoch()  # gives the permit
@@ -185,16 +233,24 @@ class Trial:
                 neurons = {n.uid: n for n in chain.graph().neurons}
                 for sample in await self._sampled(sampler, [neurons[uid] for uid in uids]):
                     record(book, sample)
-                chain.set_weights(validator.ss58_address, self._subnet.weigh(book))
+                if self._watch.fault is not None:
+                    raise self._watch.fault
+                chain.set_weights(validator.ss58_address, self._weights(book))
                 chain.run_epoch()
                 yield self._table(epoch, chain, book, uids)
+
+    def _weights(self, book: Book) -> dict[int, float]:
+        try:
+            return checked(self._subnet.weigh(book), book)
+        except Exception as error:  # an author's code; told, with its line
+            raise self._failed("weigh", error) from error
 
     async def _serve(
         self, stack: AsyncExitStack, chain: LabChain, validator: str
     ) -> dict[int, Entrant]:
         uids: dict[int, Entrant] = {}
         for entrant in self.entrants:
-            key = Keypair.create_from_uri(f"//lab//{entrant.name}")
+            key = Keypair.create_from_uri(f"//lab//miner//{entrant.name}")
             server = WireServer(
                 key,
                 routes(self._type, entrant.miner, Traffic()),
@@ -215,11 +271,15 @@ class Trial:
         async def of(miner: Neuron) -> list[Sample]:
             found: list[Sample] = []
             for number in range(self.config.rounds):
-                if len(found) >= _LEAST_SAMPLES and time.monotonic() > ends_s:
+                is_late = time.monotonic() > ends_s
+                if (len(found) >= _LEAST_SAMPLES and is_late) or self._watch.fault is not None:
                     break
                 self._round += 1
                 seed = seeds[miner.uid] + bytes([number % 256])
-                found += await sampler.run(Round(self._round, seed, [miner]))
+                try:
+                    found += await sampler.run(Round(self._round, seed, [miner]))
+                except Exception as error:  # an author's code; told, with its line
+                    raise self._failed("challenge", error) from error
                 timeouts = [s.verdict is Verdict.FAILED for s in found[-_GIVEN_UP:]]
                 if len(timeouts) == _GIVEN_UP and all(timeouts):
                     break
@@ -237,3 +297,18 @@ class Trial:
         ]
         ordered = sorted(rows, key=lambda row: (-row.incentive, -row.standing.quality))
         return Table(epoch, tuple(ordered), rows[0])
+
+
+def _wrong(who: str, said: object, wanted: str) -> AppError:
+    found = f"{type(said).__name__} {str(said)[:60]!r}"
+    return AppError(
+        "wrong_message", f"{who} gave {found}, not {wanted}.", f"Make it a {wanted}(...)."
+    )
+
+
+def _told(error: Exception) -> str:
+    """An error in one line."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split()).rstrip(".") or "no reason given"
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'it'}: {p['msg']}" for p in problems[:3])

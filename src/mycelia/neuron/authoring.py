@@ -6,6 +6,7 @@ The file is Python and is executed, so only run files that you trust.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
@@ -53,7 +54,7 @@ def _executed(path: Path) -> ModuleType:
     sys.modules[name] = module  # pydantic looks names of annotations up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         where = [
             f.lineno
@@ -65,7 +66,9 @@ def _executed(path: Path) -> ModuleType:
         raise SubnetFileError(
             "subnet_file_fails",
             f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {said}.",
-            "Correct the file and try again.",
+            "A subnet is one file: what it imports must be installed."
+            if isinstance(error, ImportError)
+            else "Correct the file and try again.",
         ) from error
     return module
 
@@ -83,7 +86,9 @@ def _the_subnet(path: Path, module: ModuleType) -> type[Subnet]:
         raise SubnetFileError(
             "not_one_subnet",
             f"{path} has {len(own)} subclasses of Subnet; a subnet file has one.",
-            _REMEDY,
+            f"Move all but one of {', '.join(kind.__name__ for kind in own)} to other files."
+            if own
+            else _REMEDY,
         )
     subnet = own[0]
     for attribute, base in (("Ask", Request), ("Answer", Reply)):
@@ -107,7 +112,27 @@ def _the_subnet(path: Path, module: ModuleType) -> type[Subnet]:
             f"{path}: {subnet.__name__} has no name.",
             f'Add a line like `name = "{path.stem}"` to the class; it is part of its address.',
         )
+    _check_judge(path, subnet)
     return subnet
+
+
+def _check_judge(path: Path, subnet: type[Subnet]) -> None:
+    """Raise SubnetFileError where the subnet cannot ask, cannot judge, or cannot serve."""
+    for method, takes in (("challenge", "self, rng"), ("score", "self, ask, answer, truth, meta")):
+        function = getattr(subnet, method)
+        if function is getattr(Subnet, method) or not inspect.iscoroutinefunction(function):
+            raise SubnetFileError(
+                f"{method}_missing",
+                f"{path}: {subnet.__name__} has no `async def {method}({takes})`.",
+                f"Write one; without {method}() no validator can tell miners apart.",
+            )
+    for name in ("deadline_s", "first_byte_s", "body_bytes", "inflight"):
+        if not getattr(subnet.limits, name, 0) > 0:
+            raise SubnetFileError(
+                "bad_limits",
+                f"{path}: {subnet.__name__} has no {name} above 0 in its limits.",
+                "Write `limits = Limits(...)` with what differs from the defaults.",
+            )
 
 
 def _variant(name: str, function: Miner, role: Role) -> Variant:

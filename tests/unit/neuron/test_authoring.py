@@ -3,7 +3,7 @@ import pytest
 from mycelia.neuron.authoring import SubnetFileError, load_subnet
 
 GOOD = '''
-from mycelia.neuron import Challenge, Reply, Request, Subnet
+from mycelia.neuron import Challenge, Limits, Reply, Request, Subnet
 
 class Echo(Subnet):
     """Says it again."""
@@ -14,6 +14,12 @@ class Echo(Subnet):
 
     class Answer(Reply):
         text: str
+
+    async def challenge(self, rng):
+        return Challenge(self.Ask(text=str(rng.random())))
+
+    async def score(self, ask, answer, truth, meta):
+        return float(answer.text == ask.text)
 
 @Echo.cheat
 async def mute(ask: Echo.Ask) -> Echo.Answer:
@@ -55,7 +61,17 @@ async def test_a_file_gives_the_class_its_miners_and_its_cheats(tmp_path):
         (lambda text: text + ")", "subnet_file_fails", "unmatched ')'."),
         (lambda text: text.replace("class Ask(", "class Question("), "message_missing", "Ask"),
         (lambda _: "print", "not_one_subnet", "0 subclasses"),
-        (lambda text: text + "\nclass Twice(Echo): ...\n", "not_one_subnet", "2 subclasses"),
+        (lambda text: text + "\nclass Twice(Echo): ...\n", "not_one_subnet", "of Echo, Twice to"),
+        (lambda text: text.replace("def score", "def scores"), "score_missing", "ask, answer"),
+        (lambda text: text.replace("async def score", "def score"), "score_missing", "async def"),
+        (lambda text: text.replace("def challenge", "def ask"), "challenge_missing", "self, rng"),
+        (lambda text: "import sys\nsys.exit(0)\n" + text, "subnet_file_fails", "SystemExit: 0"),
+        (lambda text: "import no_such\n" + text, "subnet_file_fails", "must be installed"),
+        (
+            lambda text: text.replace('"echo"', '"echo"\n    limits = Limits(deadline_s=0)'),
+            "bad_limits",
+            "deadline_s",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path, spoil, code, said):
