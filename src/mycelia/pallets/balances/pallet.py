@@ -136,7 +136,7 @@ class Balances(Pallet, name="Balances"):
         """Send money; the sender keeps at least the existential deposit. Signed."""
         self.transfer(origin.signed(), account_of(dest), value, keep_alive=True)
 
-    @call(index=4, weight=_TRANSFER, emits=(Transfer, Endowed, DustLost))
+    @call(index=4, weight=_TRANSFER, emits=(Transfer, Endowed))
     def transfer_all(self, origin: Origin, dest: Address, keep_alive: bool) -> None:  # on the wire
         """Send all that can be sent. Signed."""
         who = origin.signed()

@@ -54,10 +54,6 @@ class NotEnoughBalanceToStake(Error, index=12):
     """The coldkey's free balance does not cover the amount. Fund it or stake less."""
 
 
-class BalanceWithdrawalError(Error, index=13):
-    """The amount could not be taken from the coldkey's balance. Leave more than the existential deposit."""
-
-
 class NeuronNoValidatorPermit(Error, index=15):
     """Only validators with a permit weigh others. Add stake and wait for the next epoch."""
 
@@ -175,7 +171,7 @@ class InvalidIdentity(Error, index=73):
 
 
 class MechanismDoesNotExist(Error, index=74):
-    """There is no such mechanism. Use one below the subnet's `MechanismCountCurrent`; 0 is always there."""
+    """There is no such mechanism, or subnet. Use one below the subnet's `MechanismCountCurrent`; 0 is always there."""
 
 
 class SubnetNotExists(Error, index=76):
@@ -204,6 +200,10 @@ class NeedWaitingMoreBlocksToStarCall(Error, index=89):
 
 class SubtokenDisabled(Error, index=94):
     """The subnet has not been started, so its alpha cannot be traded. Ask the owner to start it."""
+
+
+class InsufficientTaoBalance(Error, index=98):
+    """The coldkey holds no more than the existential deposit, so it can pay nothing. Fund it."""
 
 
 class AdminActionProhibitedDuringWeightsWindow(Error, index=108):
@@ -274,7 +274,6 @@ ALL = (
     NotEnoughStakeToWithdraw,
     NotEnoughStakeToSetWeights,
     NotEnoughBalanceToStake,
-    BalanceWithdrawalError,
     NeuronNoValidatorPermit,
     WeightVecNotEqualSize,
     DuplicateUids,
@@ -312,6 +311,7 @@ ALL = (
     FirstEmissionBlockNumberAlreadySet,
     NeedWaitingMoreBlocksToStarCall,
     SubtokenDisabled,
+    InsufficientTaoBalance,
     AdminActionProhibitedDuringWeightsWindow,
     SymbolDoesNotExist,
     SymbolAlreadyInUse,

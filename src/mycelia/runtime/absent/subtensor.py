@@ -301,6 +301,7 @@ _EVENTS: Final = (
 _ERRORS: Final = errors(
     {
         8: "NotEnoughStake",
+        13: "BalanceWithdrawalError",
         14: "ZeroBalanceAfterWithdrawn",
         22: "NewHotKeyIsSameWithOld",
         23: "NewHotKeyNotCleanForRootSwap",
@@ -334,7 +335,6 @@ _ERRORS: Final = errors(
         95: "HotKeySwapOnSubnetIntervalNotPassed",
         96: "KeepStakeBlockedByCollateral",
         97: "SameNetuid",
-        98: "InsufficientTaoBalance",
         99: "InvalidLeaseBeneficiary",
         100: "LeaseCannotEndInThePast",
         101: "LeaseNetuidNotFound",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mycelia.pallets.subtensor.errors import BalanceWithdrawalError
+from mycelia.pallets.subtensor.errors import InsufficientTaoBalance
 from mycelia.pallets.subtensor.subnets.kernel import subnet_account
 from mycelia.primitives import NetUid
 
@@ -17,7 +17,7 @@ def test_a_payer_stays_alive(world):
     assert taken == had - 500
     assert world.pallets.balances.free_balance(bob) == 500
     assert custody.held(NETUID) == held + taken
-    with pytest.raises(BalanceWithdrawalError):
+    with pytest.raises(InsufficientTaoBalance):
         custody.pay_in(NETUID, bob, 1)
     assert custody.pay_in(NETUID, bob, 0) == 0
 

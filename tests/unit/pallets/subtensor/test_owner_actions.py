@@ -149,9 +149,10 @@ def test_the_owner_s_hotkey(world, name):
     assert missing.error == "SubnetNotExists"
 
 
-def test_a_subnet_s_account_is_no_owner_s_hotkey(world):
+@pytest.mark.parametrize("name", ["set_sn_owner_hotkey", "set_subnet_owner_hotkey"])
+def test_a_subnet_s_account_is_no_owner_s_hotkey(world, name):
     account = "0x" + world.pallets.subnet_views.get_subnet_account_id(NETUID).hex()
-    result = act(world, "set_sn_owner_hotkey", hotkey=account)
+    result = act(world, name, hotkey=account)
     assert result.error == "CannotUseSystemAccount"
 
 

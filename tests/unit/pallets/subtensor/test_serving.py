@@ -70,6 +70,7 @@ def test_serve_serving_rate_limit_exceeded(world):
     assert axon(world).succeeded
     world.seal(2)
     assert axon(world).error == "ServingRateLimitExceeded"
+    assert axon(world, certificate=b"\x01key").error == "ServingRateLimitExceeded"
     assert prometheus(world).succeeded
     assert prometheus(world).error == "ServingRateLimitExceeded"
     world.seal()

@@ -199,9 +199,9 @@ def test_creation_errors(bare, call, params) -> None:
     bare.pallets.network.network_registration_start_block = 0
     assert error(hotkey="0x" + subnet_account(NETUID).hex()) == "CannotUseSystemAccount"
     assert error() is None
-    assert error(uri="//Bob") == "NonAssociatedColdKey"
     assert error(hotkey="//Alice_hk2") == "NetworkTxRateLimitExceeded"
     bare.admin("network_rate_limit", rate_limit=0)
+    assert error(uri="//Bob") == "NonAssociatedColdKey"
     bare.admin("subnet_limit", max_subnets=1)
     assert error(hotkey="//Alice_hk2") == "SubnetLimitReached"
 

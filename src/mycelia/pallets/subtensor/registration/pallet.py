@@ -19,9 +19,9 @@ from mycelia.frame import Identity, Map, Origin, Pallet, State, call, ensure
 from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.epoch.results import Results
 from mycelia.pallets.subtensor.errors import (
-    BalanceWithdrawalError,
     CannotUseSystemAccount,
     HotKeyAlreadyRegisteredInSubNet,
+    InsufficientTaoBalance,
     NonAssociatedColdKey,
     NoNeuronIdAvailable,
     NotEnoughBalanceToStake,
@@ -57,10 +57,10 @@ _REGISTER: Final = (
     SubNetRegistrationDisabled,
     HotKeyAlreadyRegisteredInSubNet,
     NotEnoughBalanceToStake,
-    BalanceWithdrawalError,
     CannotUseSystemAccount,
     NonAssociatedColdKey,
     NoNeuronIdAvailable,
+    InsufficientTaoBalance,
 )
 
 
@@ -188,12 +188,13 @@ class Registration(Pallet, name="SubtensorModule"):
         # CHANGE
         self.stakes.claim(coldkey, hotkey)
         ensure(self.stakes.owns(coldkey, hotkey), NonAssociatedColdKey)
+        taken = self._taken_slot(netuid)
         paid = self.custody.pay_in(netuid, coldkey, price)
         trade = self.market.buy(netuid, paid)
         self.market.pools.recycle(netuid, Alpha(trade.paid_out))
         self.custody.pay_author(netuid, Tao(trade.fee))
         self.market.pools.record_flow(netuid, paid)
-        uid = self._seat(netuid, hotkey)
+        uid = self._seat(netuid, hotkey, taken)
         self.registrations_this_block[netuid] = U16(self.registrations_this_block[netuid] + 1)
         recycled = self.rao_recycled_for_registration[netuid] + price
         self.rao_recycled_for_registration[netuid] = Tao(recycled)
@@ -263,15 +264,21 @@ class Registration(Pallet, name="SubtensorModule"):
         age = self.clock.now() - self.neurons.block_at_registration[netuid, uid]
         return age < self.subnets.parameters.immunity_period[netuid]
 
-    def _seat(self, netuid: NetUid, hotkey: AccountId) -> Uid:
+    def _taken_slot(self, netuid: NetUid) -> Uid | None:
+        """Whose slot a newcomer gets; None where it gets a new one. `NoNeuronIdAvailable` where it gets none."""
         slots = self.subnets.parameters.max_allowed_uids[netuid]
         if self.neurons.size(netuid) < slots:
-            return self._append(netuid, hotkey)
+            return None
         uid = self._uid_to_prune(netuid) if slots else None
         if uid is None:
             raise NoNeuronIdAvailable
-        self._replace(netuid, uid, hotkey)
         return uid
+
+    def _seat(self, netuid: NetUid, hotkey: AccountId, taken: Uid | None) -> Uid:
+        if taken is None:
+            return self._append(netuid, hotkey)
+        self._replace(netuid, taken, hotkey)
+        return taken
 
     def _append(self, netuid: NetUid, hotkey: AccountId) -> Uid:
         uid = self.neurons.append(netuid, hotkey)

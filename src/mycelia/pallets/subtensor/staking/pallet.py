@@ -5,7 +5,8 @@ Terms: *stake* - buy alpha from the subnet's pool and put it behind a hotkey; *u
 root one TAO is one alpha.
 
 The fee of a trade goes to the block's author in TAO, or is burned when nobody is named as the author.
-Source: subtensor@14bc6f9 `staking/{add_stake,remove_stake,stake_utils,increase_take,decrease_take}.rs`.
+Source: subtensor@14bc6f9 `staking/{add_stake,remove_stake,stake_utils,increase_take,decrease_take}.rs`,
+`guards/check_delegate_take.rs`.
 Differs: what a limit leaves unspent is refunded; stake is neither locked nor lent to childkeys.
 """
 
@@ -18,13 +19,13 @@ from mycelia.frame import Constant, Origin, Pallet, State, call, ensure, invaria
 from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.errors import (
     AmountTooLow,
-    BalanceWithdrawalError,
     CannotUseSystemAccount,
     DelegateTakeTooHigh,
     DelegateTakeTooLow,
     DelegateTxRateLimitExceeded,
     HotKeyAccountNotExists,
     InsufficientLiquidity,
+    InsufficientTaoBalance,
     NonAssociatedColdKey,
     NotEnoughBalanceToStake,
     NotEnoughStakeToWithdraw,
@@ -56,24 +57,20 @@ MAX_INPUT_RESERVES: Final = 1_000
 """A trade pays in at most this many times the pool."""
 
 _ADD: Final = (
+    InsufficientLiquidity,
     SubnetNotExists,
     SubtokenDisabled,
     AmountTooLow,
-    SlippageTooHigh,
     NotEnoughBalanceToStake,
-    BalanceWithdrawalError,
     HotKeyAccountNotExists,
-    InsufficientLiquidity,
 )
 _UNSTAKED: Final = (StakeRemoved, TransactionFeePaidWithAlpha)
-_REMOVE: Final = (
-    SubnetNotExists,
-    SubtokenDisabled,
-    AmountTooLow,
-    NotEnoughStakeToWithdraw,
-    InsufficientLiquidity,
-    SlippageTooHigh,
+_REMOVE: Final = (InsufficientLiquidity, AmountTooLow, HotKeyAccountNotExists)
+_TAKE: Final = (
+    DelegateTakeTooLow,
+    DelegateTakeTooHigh,
     HotKeyAccountNotExists,
+    NonAssociatedColdKey,
 )
 
 
@@ -110,10 +107,17 @@ class Staking(Pallet, name="SubtensorModule"):
     ) -> None:
         """Stake TAO behind a hotkey at whatever price. Signed by the coldkey."""
         coldkey = origin.signed()
+        self._check_input(amount_staked, netuid, self.market.pools.subnet_tao[netuid])
+        self._check_amount(netuid, amount_staked)
         self._check_stake(coldkey, hotkey, netuid, amount_staked)
         self.stake(hotkey, coldkey, netuid, amount_staked)
 
-    @call(index=88, weight=cost(3_253_000_000, 8_727), emits=(StakeAdded,), fails=_ADD)
+    @call(
+        index=88,
+        weight=cost(3_253_000_000, 8_727),
+        emits=(StakeAdded,),
+        fails=(*_ADD, SlippageTooHigh),
+    )
     def add_stake_limit(
         self,
         origin: Origin,
@@ -125,8 +129,9 @@ class Staking(Pallet, name="SubtensorModule"):
     ) -> None:
         """Stake TAO until the price reaches the limit: all of it, or in part if allowed. Signed by the coldkey."""
         coldkey = origin.signed()
-        self._check_open(netuid)
+        self._check_input(amount_staked, netuid, self.market.pools.subnet_tao[netuid])
         room = self._room_to_buy(netuid, limit_price)
+        self._check_amount(netuid, amount_staked)
         ensure(allow_partial or amount_staked <= room, SlippageTooHigh)
         amount = Tao(min(amount_staked, room))
         self._check_stake(coldkey, hotkey, netuid, amount)
@@ -134,18 +139,30 @@ class Staking(Pallet, name="SubtensorModule"):
             self.stakes.become_delegate(hotkey)
         self.stake(hotkey, coldkey, netuid, amount, limit_price)
 
-    @call(index=3, weight=cost(2_569_000_000, 10_557), emits=_UNSTAKED, fails=_REMOVE)
+    @call(
+        index=3,
+        weight=cost(2_569_000_000, 10_557),
+        emits=_UNSTAKED,
+        fails=(SubtokenDisabled, *_REMOVE),
+    )
     def remove_stake(
         self, origin: Origin, hotkey: AccountId, netuid: NetUid, amount_unstaked: Alpha
     ) -> None:
         """Unstake alpha at whatever price; more than there is means all. Signed by the coldkey."""
         coldkey = origin.signed()
+        ensure(self.subnets.is_started(netuid), SubtokenDisabled)
         amount = Alpha(min(amount_unstaked, self.stakes.stake_of(hotkey, coldkey, netuid)))
+        self._check_input(amount, netuid, self.market.pools.subnet_alpha_in[netuid])
         self._check_unstake(coldkey, hotkey, netuid, amount)
         self.unstake(hotkey, coldkey, netuid, amount)
         self._return_small_rest(hotkey, coldkey, netuid)
 
-    @call(index=89, weight=cost(2_716_000_000, 10_591), emits=_UNSTAKED, fails=_REMOVE)
+    @call(
+        index=89,
+        weight=cost(2_716_000_000, 10_591),
+        emits=_UNSTAKED,
+        fails=(*_REMOVE, SubnetNotExists, NotEnoughStakeToWithdraw, SlippageTooHigh),
+    )
     def remove_stake_limit(
         self,
         origin: Origin,
@@ -160,7 +177,12 @@ class Staking(Pallet, name="SubtensorModule"):
             origin.signed(), hotkey, netuid, amount_unstaked, limit_price, allow_partial
         )
 
-    @call(index=103, weight=cost(2_729_000_000, 10_591), emits=_UNSTAKED, fails=_REMOVE)
+    @call(
+        index=103,
+        weight=cost(2_729_000_000, 10_591),
+        emits=_UNSTAKED,
+        fails=(*_REMOVE, SubnetNotExists, SubtokenDisabled, SlippageTooHigh),
+    )
     def remove_stake_full_limit(
         self, origin: Origin, hotkey: AccountId, netuid: NetUid, limit_price: Tao | None
     ) -> None:
@@ -188,7 +210,7 @@ class Staking(Pallet, name="SubtensorModule"):
         index=84,
         weight=cost(4_276_000_000, 11_306),
         emits=(*_UNSTAKED, StakeAdded),
-        fails=(HotKeyAccountNotExists, AmountTooLow, BalanceWithdrawalError),
+        fails=(HotKeyAccountNotExists, AmountTooLow, InsufficientTaoBalance),
     )
     def unstake_all_alpha(self, origin: Origin, hotkey: AccountId) -> None:
         """Unstake all alpha behind a hotkey and stake the TAO on the root instead. Signed by the coldkey."""
@@ -196,37 +218,26 @@ class Staking(Pallet, name="SubtensorModule"):
         ensure(self.stakes.is_claimed(hotkey), HotKeyAccountNotExists)
         elsewhere = [netuid for netuid in self.subnets.netuids() if netuid != ROOT_NETUID]
         total = self._unstake_everywhere(coldkey, hotkey, elsewhere)
-        ensure(total > 0, AmountTooLow)
         self.stake(hotkey, coldkey, ROOT_NETUID, total)
 
     @call(
         index=66,
         weight=cost(363_000_000, 4_388),
         emits=(TakeIncreased,),
-        fails=(
-            HotKeyAccountNotExists,
-            NonAssociatedColdKey,
-            DelegateTakeTooLow,
-            DelegateTakeTooHigh,
-            DelegateTxRateLimitExceeded,
-        ),
+        fails=(*_TAKE, DelegateTxRateLimitExceeded),
         pays=False,
     )
     def increase_take(self, origin: Origin, hotkey: AccountId, take: U16) -> None:
         """Take more from the hotkey's nominators; rate limited. Signed by its owner."""
         # CHECK
-        coldkey = self._check_owner(origin, hotkey)
+        coldkey = self._check_take(origin, hotkey, take)
         ensure(
             not self.stakes.is_delegate(hotkey) or take > self.stakes.take_of(hotkey),
             DelegateTakeTooLow,
         )
-        network = self.subnets.network
-        ensure(take <= network.max_delegate_take, DelegateTakeTooHigh)
         key = LastTxBlockDelegateTake(hotkey)
-        ensure(
-            self.limits.passes_strictly(key, network.tx_delegate_take_rate_limit),
-            DelegateTxRateLimitExceeded,
-        )
+        limit = self.subnets.network.tx_delegate_take_rate_limit
+        ensure(self.limits.passes_strictly(key, limit), DelegateTxRateLimitExceeded)
         # CHANGE
         self.limits.mark(key)
         self.stakes.delegates[hotkey] = take
@@ -237,18 +248,17 @@ class Staking(Pallet, name="SubtensorModule"):
         index=65,
         weight=cost(305_000_000, 4_293),
         emits=(TakeDecreased,),
-        fails=(HotKeyAccountNotExists, NonAssociatedColdKey, DelegateTakeTooLow),
+        fails=_TAKE,
         pays=False,
     )
     def decrease_take(self, origin: Origin, hotkey: AccountId, take: U16) -> None:
         """Take less from the hotkey's nominators. Signed by its owner."""
         # CHECK
-        coldkey = self._check_owner(origin, hotkey)
+        coldkey = self._check_take(origin, hotkey, take)
         ensure(
             not self.stakes.is_delegate(hotkey) or take < self.stakes.take_of(hotkey),
             DelegateTakeTooLow,
         )
-        ensure(take >= self.subnets.network.min_delegate_take, DelegateTakeTooLow)
         # CHANGE
         self.stakes.delegates[hotkey] = take
         self.limits.mark(LastTxBlockDelegateTake(hotkey))
@@ -332,34 +342,45 @@ class Staking(Pallet, name="SubtensorModule"):
     def _refund(self, netuid: NetUid, coldkey: AccountId, taken: Tao, trade: Trade) -> None:
         self.custody.pay_out(netuid, coldkey, Tao(taken - trade.paid_in - trade.fee))
 
-    def _check_owner(self, origin: Origin, hotkey: AccountId) -> AccountId:
-        coldkey = origin.signed()
+    def _check_take(self, origin: Origin, hotkey: AccountId, take: int) -> AccountId:
+        """The signer, if it may set such a take for the hotkey."""
+        coldkey, network = origin.signed(), self.subnets.network
+        ensure(take >= network.min_delegate_take, DelegateTakeTooLow)
+        ensure(take <= network.max_delegate_take, DelegateTakeTooHigh)
         ensure(self.stakes.is_claimed(hotkey), HotKeyAccountNotExists)
         ensure(self.stakes.owns(coldkey, hotkey), NonAssociatedColdKey)
         return coldkey
 
+    def _check_amount(self, netuid: NetUid, asked: Tao) -> None:
+        """Whether an amount may be asked to be staked on the subnet."""
+        self.subnets.check_exists(netuid)
+        ensure(self.subnets.is_started(netuid), SubtokenDisabled)
+        fee = self.market.exchange.fee_of(netuid, self.initial_min_stake)
+        ensure(asked >= self.initial_min_stake + fee, AmountTooLow)
+
     def _check_stake(
         self, coldkey: AccountId, hotkey: AccountId, netuid: NetUid, amount: Tao
     ) -> None:
-        self._check_input(amount, netuid, self.market.pools.subnet_tao[netuid])
-        self._check_open(netuid)
-        least = self.initial_min_stake
-        fee = self.market.exchange.fee_of(netuid, least)
-        ensure(amount >= least + fee, AmountTooLow)
+        """Whether the coldkey can stake the amount, of what was asked for as much as the limit leaves."""
         ensure(self.custody.affords(coldkey, amount), NotEnoughBalanceToStake)
         ensure(self.stakes.is_claimed(hotkey), HotKeyAccountNotExists)
         try:
             trade = self.market.exchange.quote_buy(netuid, amount)
         except DispatchError as cause:
             raise InsufficientLiquidity from cause
-        ensure(trade.paid_in >= least, AmountTooLow)
+        ensure(trade.paid_in >= self.initial_min_stake, AmountTooLow)
         ensure(self.stakes.accepts(hotkey, netuid, Alpha(trade.paid_out)), InsufficientLiquidity)
 
     def _check_unstake(
-        self, coldkey: AccountId, hotkey: AccountId, netuid: NetUid, amount: Alpha
+        self,
+        coldkey: AccountId,
+        hotkey: AccountId,
+        netuid: NetUid,
+        amount: Alpha,
+        room: int = U64_MAX,
     ) -> None:
-        self._check_input(amount, netuid, self.market.pools.subnet_alpha_in[netuid])
-        self._check_open(netuid)
+        """Whether the amount can be unstaked, of which there is room for some before the limit."""
+        self.subnets.check_exists(netuid)
         ensure(amount > 0, AmountTooLow)
         held = self.stakes.stake_of(hotkey, coldkey, netuid)
         ensure(amount <= held, NotEnoughStakeToWithdraw)
@@ -368,11 +389,8 @@ class Staking(Pallet, name="SubtensorModule"):
         except DispatchError as cause:
             raise InsufficientLiquidity from cause
         ensure(amount == held or trade.paid_out >= self.initial_min_stake, AmountTooLow)
+        ensure(amount <= room, SlippageTooHigh)
         ensure(self.stakes.is_claimed(hotkey), HotKeyAccountNotExists)
-
-    def _check_open(self, netuid: NetUid) -> None:
-        self.subnets.check_exists(netuid)
-        ensure(self.subnets.is_started(netuid), SubtokenDisabled)
 
     def _check_input(self, amount_rao: int, netuid: NetUid, reserve_rao: int) -> None:
         within = amount_rao <= reserve_rao * MAX_INPUT_RESERVES
@@ -387,10 +405,9 @@ class Staking(Pallet, name="SubtensorModule"):
         limit_price: Tao,
         allow_partial: bool,
     ) -> None:
-        self._check_open(netuid)
+        self._check_input(amount, netuid, self.market.pools.subnet_alpha_in[netuid])
         room = self._room_to_sell(netuid, limit_price)
-        ensure(allow_partial or amount <= room, SlippageTooHigh)
-        self._check_unstake(coldkey, hotkey, netuid, amount)
+        self._check_unstake(coldkey, hotkey, netuid, amount, U64_MAX if allow_partial else room)
         self.unstake(hotkey, coldkey, netuid, Alpha(min(amount, room)), limit_price)
         self._return_small_rest(hotkey, coldkey, netuid)
 

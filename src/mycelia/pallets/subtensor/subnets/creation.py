@@ -15,9 +15,9 @@ from mycelia.pallets.subtensor.cost import cost
 from mycelia.pallets.subtensor.emission.kernel import block_emission_rao
 from mycelia.pallets.subtensor.epoch.schedule import Schedule
 from mycelia.pallets.subtensor.errors import (
-    BalanceWithdrawalError,
     CannotAffordLockCost,
     CannotUseSystemAccount,
+    InsufficientTaoBalance,
     InvalidIdentity,
     NetworkTxRateLimitExceeded,
     NonAssociatedColdKey,
@@ -66,7 +66,7 @@ _REFUSED: Final = (
     NetworkTxRateLimitExceeded,
     SubnetLimitReached,
     CannotAffordLockCost,
-    BalanceWithdrawalError,
+    InsufficientTaoBalance,
 )
 
 
@@ -123,6 +123,7 @@ class Creation(Pallet, name="SubtensorModule"):
     @call(index=59, weight=cost(6_077_000_000, 9_947), emits=_CREATED, fails=_REFUSED)
     def register_network(self, origin: Origin, hotkey: AccountId) -> None:
         """Create a subnet for its price; the hotkey is its first neuron. Signed by the owner to be."""
+        self.check_rate()
         self._create(origin.signed(), hotkey, None)
 
     @call(

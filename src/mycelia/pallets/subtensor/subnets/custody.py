@@ -7,7 +7,7 @@ Source: subtensor@14bc6f9 `coinbase/tao.rs`.
 from __future__ import annotations
 
 from mycelia.frame import ensure
-from mycelia.pallets.subtensor.errors import BalanceWithdrawalError
+from mycelia.pallets.subtensor.errors import InsufficientTaoBalance
 from mycelia.pallets.subtensor.needs import Author, Currency
 from mycelia.pallets.subtensor.subnets.issuance import Issuance
 from mycelia.pallets.subtensor.subnets.kernel import BURN_ACCOUNT, subnet_account
@@ -27,12 +27,12 @@ class Custody:
     def pay_in(self, netuid: NetUid, payer: AccountId, amount: Tao) -> Tao:
         """Take up to `amount` from the payer, who stays alive; what was taken.
 
-        `BalanceWithdrawalError` when nothing can be taken, unless nothing is asked for.
+        `InsufficientTaoBalance` when nothing can be taken, unless nothing is asked for.
         """
         if not amount:
             return amount
         taken = min(amount, self._currency.spendable(payer))
-        ensure(taken > 0, BalanceWithdrawalError)
+        ensure(taken > 0, InsufficientTaoBalance)
         self._currency.transfer(payer, subnet_account(netuid), taken)
         return taken
 
