@@ -1,22 +1,18 @@
 """A miner commits its manifest through the real SDK, and everybody reads it back the same way."""
 
-import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 
 import bittensor
 import pytest
 from bittensor import calls
 
-from mycelia.cli.up.ports import is_free
-from mycelia.neuron.chain import CallFailed, Chain, ChainAway, sdk_environment
+from mycelia.neuron.chain import CallFailed, Chain, sdk_environment
 from mycelia.neuron.claims import commit, publish, publish_root, published, published_by
 from mycelia.neuron.manifest import Manifest
 from mycelia.neuron.receipts import SealedRoot
 from mycelia.neuron.wallets import make_wallet
+from mycelia.testing.live import LiveNode
 
 pytestmark = pytest.mark.slow
 
@@ -31,22 +27,12 @@ def network(tmp_path_factory):
     balances = {w.coldkey.ss58_address: str(20_000 * RAO) for w in (owner, miner)}
     genesis = {"sudo": owner.coldkey.ss58_address, "balances_rao": balances}
     (folder / "genesis.json").write_text(json.dumps(genesis))
-    ports = range(32_000 + os.getpid() % 5_000, 45_000)
-    port = next(port for port in ports if is_free("127.0.0.1", port))
-    with (folder / "node.err").open("ab") as errors:
-        node = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mycelia.node"),
-                *("--genesis", str(folder / "genesis.json")),
-                *("--base-path", str(folder / "node")),
-                *("--rpc-port", str(port), "--block-time", "0.25"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
-    yield f"ws://127.0.0.1:{port}", owner, miner
-    node.send_signal(signal.SIGTERM)
-    node.wait(10)
+    arguments = (
+        *("--genesis", str(folder / "genesis.json")),
+        *("--base-path", str(folder / "node"), "--block-time", "0.25"),
+    )
+    with LiveNode(folder, arguments) as node:
+        yield node.url, owner, miner
 
 
 def manifest(hotkey, **changed):
@@ -66,20 +52,10 @@ def manifest(hotkey, **changed):
     return Manifest(**fields | changed)
 
 
-async def _answering(chain):
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await chain.height()
-            except ChainAway:
-                await asyncio.sleep(0.1)
-
-
 async def test_a_digest_goes_to_the_chain_and_comes_back(network):
     endpoint, owner, miner = network
     chain = Chain(endpoint, miner)
     try:
-        await _answering(chain)
         result = await chain.execute(bittensor.RegisterSubnet(), owner)
         netuid = int(result.data["netuid"])
         hotkey = miner.hotkey.ss58_address

@@ -44,7 +44,7 @@ def test_the_sdk_refuses_our_request_once_changed():
 def test_both_build_the_same_signed_text(crypto_type):
     caller = _caller(crypto_type)
     theirs = http_auth.build_payload(
-        scheme=btauth.SCHEMES[crypto_type],
+        scheme=btauth.scheme_of(caller),
         method="post",
         path=PATH,
         body=BODY,

@@ -105,7 +105,7 @@ async def _found_subnets(url: str) -> None:
         assert await client.query(STATE.SubnetOwner, [NETUID]) == OWNER.coldkey.ss58_address
         assert await client.query(STATE.SubnetOwnerHotkey, [NETUID]) == OWNER.hotkey.ss58_address
         spent = before - await free(client, OWNER) - created.fee.rao
-        assert cost.rao * 0.99 < spent <= cost.rao  # it falls with each block
+        assert cost.rao * 0.9 < spent <= cost.rao  # it falls with each block
 
         assert not await client.query(STATE.SubtokenEnabled, [NETUID])
         await done(client, bt.StartCall(NETUID), OWNER)
@@ -296,13 +296,15 @@ async def test_hyperparameters_belong_to_the_owner(client: bt.Client) -> None:
     assert await refused(client, intent, wallet("Bob")) == "BadOrigin"
 
 
-async def test_alpha_values_are_set_one_at_a_time(client: bt.Client) -> None:
+async def test_alpha_values_are_set_one_at_a_time(client: bt.Client, node: LiveNode) -> None:
+    tempo = 200  # blocks: the limit of two epochs outlasts two calls on any machine
+    await sudo(client, ADMIN.sudo_set_tempo(netuid=NETUID, tempo=tempo))
     await done(client, bt.SetHyperparameter(NETUID, "liquid_alpha_enabled", value=True), OWNER)
     await done(client, bt.SetHyperparameter(NETUID, "alpha_high", 60_000), OWNER)
     assert list(await client.query(STATE.AlphaValues, [NETUID])) == [45_875, 60_000]
     low = bt.SetHyperparameter(NETUID, "alpha_low", 50_000)
     assert await refused(client, low, OWNER) == "TxRateLimitExceeded"  # two epochs must pass
-    await client.wait_for_block(await client.block() + 20)
+    node.ask("mycelia_seal", 2 * tempo)
     await done(client, low, OWNER)
     assert list(await client.query(STATE.AlphaValues, [NETUID])) == [50_000, 60_000]
 

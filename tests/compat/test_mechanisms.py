@@ -14,7 +14,7 @@ from mycelia.testing.live import LiveNode
 from tests.compat.sdk import TAO, done, raw, refused, sudo, wallet
 
 pytestmark = pytest.mark.slow
-TEMPO = 16
+TEMPO = 200  # blocks of a quarter of a second: longer than what a test does in one epoch
 STEP = 4_096
 VALIDATOR, FIRST_MINER, SECOND_MINER = wallet("Alice", "mecha"), wallet("Bob"), wallet("Charlie")
 ADMIN, CHAIN = bt.calls.AdminUtils, bt.calls.SubtensorModule
@@ -59,17 +59,6 @@ async def found(client: bt.Client) -> int:
     return netuid
 
 
-async def epochs(client: bt.Client, netuid: int, count: int = 1) -> None:
-    """Wait until so many more epochs have run."""
-    index = ("SubtensorModule", "SubnetEpochIndex")
-    last = int(await client.query(index, [netuid])) + count
-    for _ in range(3 * count * TEMPO):
-        if int(await client.query(index, [netuid])) >= last:
-            return
-        await client.wait_for_block((await client.block()) + 1)
-    raise AssertionError(f"Epoch {last} did not come.")
-
-
 async def mechagraph(client: bt.Client, netuid: int, mecid: int) -> dict[str, Any] | None:
     graph: dict[str, Any] | None = await client.runtime(GRAPHS.get_mechagraph, [netuid, mecid])
     return graph
@@ -80,7 +69,9 @@ async def staked(client: bt.Client, netuid: int, who: bt.KeyedWallet) -> int:
     return int(await client.query(("SubtensorModule", "TotalHotkeyAlpha"), [hotkey, netuid]))
 
 
-async def test_two_mechanisms_from_their_count_to_their_pay(client: bt.Client) -> None:
+async def test_two_mechanisms_from_their_count_to_their_pay(
+    client: bt.Client, node: LiveNode
+) -> None:
     netuid = await found(client)
     assert await refused(client, bt.SetMechanismCount(netuid, 3), VALIDATOR) == "InvalidValue"
     await done(client, bt.SetMechanismCount(netuid, 2), VALIDATOR)
@@ -97,12 +88,12 @@ async def test_two_mechanisms_from_their_count_to_their_pay(client: bt.Client) -
 
     beyond = bt.SetWeights(netuid, weights={1: 1}, mechid=2)
     assert await refused(client, beyond, VALIDATOR) == "MechanismDoesNotExist"
-    await epochs(client, netuid)
+    node.to_next_epoch(netuid)
     await done(client, bt.SetWeights(netuid, weights={1: 1}), VALIDATOR)
     await done(client, bt.SetWeights(netuid, weights={1: 1, 2: 3}, mechid=1), VALIDATOR)
     assert await client.weights.weights(netuid) == {0: {1: 1.0}}
     assert await client.weights.weights(netuid, mechid=1) == {0: {1: 0.25, 2: 0.75}}
-    await epochs(client, netuid)
+    node.to_next_epoch(netuid)
     assert set((await client.weights.bonds(netuid))[0]) == {1}
     assert set((await client.weights.bonds(netuid, mechid=1))[0]) == {1, 2}
 
@@ -126,7 +117,7 @@ async def test_two_mechanisms_from_their_count_to_their_pay(client: bt.Client) -
 
     miners = (FIRST_MINER, SECOND_MINER)
     before = [await staked(client, netuid, who) for who in miners]
-    await epochs(client, netuid)
+    node.to_next_epoch(netuid)
     paid = [
         await staked(client, netuid, who) - had for who, had in zip(miners, before, strict=True)
     ]
@@ -134,7 +125,9 @@ async def test_two_mechanisms_from_their_count_to_their_pay(client: bt.Client) -
     assert paid[0] / paid[1] == pytest.approx(7 / 9, rel=1e-3)
 
 
-async def test_hashes_wait_in_their_mechanism_and_go_with_it(client: bt.Client) -> None:
+async def test_hashes_wait_in_their_mechanism_and_go_with_it(
+    client: bt.Client, node: LiveNode
+) -> None:
     netuid = await found(client)
     await done(client, bt.SetMechanismCount(netuid, 2), VALIDATOR)
     reveals = ADMIN.sudo_set_commit_reveal_weights_enabled(netuid=netuid, enabled=True)
@@ -147,8 +140,9 @@ async def test_hashes_wait_in_their_mechanism_and_go_with_it(client: bt.Client) 
     reveal = CHAIN.reveal_mechanism_weights(mecid=1, **arguments)
     elsewhere = CHAIN.reveal_mechanism_weights(mecid=0, **arguments)
 
+    node.to_next_epoch(netuid)
     await raw(client, commit, VALIDATOR, signer="hotkey")
-    await epochs(client, netuid)
+    node.to_next_epoch(netuid)
     assert await error_of(client, elsewhere) == "NoWeightsCommitFound"
     await raw(client, reveal, VALIDATOR, signer="hotkey")
     assert set((await client.weights.weights(netuid, mechid=1))[0]) == {1, 2}
@@ -158,7 +152,7 @@ async def test_hashes_wait_in_their_mechanism_and_go_with_it(client: bt.Client) 
     await done(client, bt.SetMechanismCount(netuid, 1), VALIDATOR)
     assert await client.weights.weights(netuid, mechid=1) == {}
     assert await error_of(client, commit) == "MechanismDoesNotExist"
-    await epochs(client, netuid)
+    node.to_next_epoch(netuid)
     assert await error_of(client, reveal) == "NoWeightsCommitFound"
 
 

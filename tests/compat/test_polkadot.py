@@ -16,9 +16,9 @@ import pytest
 
 from mycelia.testing.live import LiveNode
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 TOUR = Path(__file__).with_name("polkadot") / "tour.cjs"
-TOUR_S = 90
+TOUR_S = 300
 
 
 @pytest.fixture(scope="module")

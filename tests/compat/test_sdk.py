@@ -49,7 +49,7 @@ async def test_a_failed_call_reports_the_chains_own_error(client: bt.Client) -> 
     assert result.error.name == "SubnetNotExists"
 
 
-async def test_a_subnet_from_creation_to_pay(client: bt.Client) -> None:
+async def test_a_subnet_from_creation_to_pay(client: bt.Client, node: LiveNode) -> None:
     """Create, start, register, serve, stake, set weights, and see the metagraph and pay follow."""
     owner, staker = wallet("Alice"), wallet("Charlie", "Charlie_hk")
     created = await done(client, bt.RegisterSubnet(), owner)
@@ -66,28 +66,34 @@ async def test_a_subnet_from_creation_to_pay(client: bt.Client) -> None:
             netuid=netuid, weights_set_rate_limit=0
         ),
     )
-    # Last: with so short a tempo the subnet is always in its freeze window.
-    await sudo(client, bt.calls.AdminUtils.sudo_set_tempo(netuid=netuid, tempo=8))
+    # So long that no epoch comes between two steps, unless it is asked for.
+    await sudo(client, bt.calls.AdminUtils.sudo_set_tempo(netuid=netuid, tempo=200))
     miners = [wallet("Charlie", f"miner{n}") for n in range(2)]
     for who in (staker, *miners):
         hotkey = who.hotkey.ss58_address
         await raw(
             client, bt.calls.SubtensorModule.burned_register(netuid=netuid, hotkey=hotkey), who
         )
+    price = (await client.read("alpha_price", netuid=netuid))["tao_per_alpha"]
     await done(client, bt.AddStake(staker.hotkey.ss58_address, netuid, 20), staker)
     stake = await client.staking.stake(
         staker.coldkey.ss58_address, staker.hotkey.ss58_address, netuid
     )
-    assert 19 * TAO < stake.rao < 20 * TAO
+    assert stake.rao == pytest.approx(20 * TAO / price, rel=0.2)  # it moves with each block
+    # More than the owner's cut comes to, which grows with each block.
+    more = bt.calls.SubtensorModule.add_stake(
+        hotkey=staker.hotkey.ss58_address, netuid=netuid, amount_staked=500 * TAO
+    )
+    await raw(client, more, staker)
     await done(client, bt.ServeAxon(netuid=netuid, ip="127.0.0.1", port=9001), miners[0])
-    await client.wait_for_block((await client.block()) + 9)
+    node.to_next_epoch(netuid)
 
     uids = {n.hotkey: n.uid for n in (await client.subnets.metagraph(netuid)).neurons}
     targets = {
         uids[m.hotkey.ss58_address]: weight for m, weight in zip(miners, (3, 1), strict=True)
     }
     await done(client, bt.SetWeights(netuid, weights=targets), staker)
-    await client.wait_for_block((await client.block()) + 10)
+    node.to_next_epoch(netuid)
 
     graph = await client.subnets.metagraph(netuid)
     pay = {n.hotkey: n for n in graph.neurons}

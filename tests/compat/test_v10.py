@@ -16,7 +16,7 @@ import pytest
 
 from mycelia.testing.live import LiveNode
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 TOUR = Path(__file__).with_name("v10") / "tour.py"
 STEPS = [
     step
@@ -27,7 +27,7 @@ STEPS = [
         re.MULTILINE,
     )
 ]
-TOUR_S = 170
+TOUR_S = 600
 
 
 @pytest.fixture(scope="module")

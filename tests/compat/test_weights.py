@@ -12,7 +12,7 @@ from mycelia.testing.live import LiveNode
 from tests.compat.sdk import done, raw, refused, sudo, wallet
 
 pytestmark = pytest.mark.slow
-TEMPO = 20
+TEMPO = 200  # blocks of a quarter of a second: longer than what a test does in one epoch
 ADMIN, CHAIN = bt.calls.AdminUtils, bt.calls.SubtensorModule
 
 
@@ -50,19 +50,7 @@ async def found(client: bt.Client, owner: bt.KeyedWallet, *members: bt.KeyedWall
     return netuid
 
 
-async def epoch_of(client: bt.Client, netuid: int) -> int:
-    return int(await client.query(("SubtensorModule", "SubnetEpochIndex"), [netuid]))
-
-
-async def until_epoch(client: bt.Client, netuid: int, epoch: int) -> None:
-    for _ in range(3 * TEMPO):
-        if await epoch_of(client, netuid) >= epoch:
-            return
-        await client.wait_for_block((await client.block()) + 1)
-    raise AssertionError(f"Epoch {epoch} did not come.")
-
-
-async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
+async def test_weights_behind_hashes_and_in_the_open(client: bt.Client, node: LiveNode) -> None:
     """A hash is committed and revealed in the next epoch only; then the same row is set openly; bonds follow."""
     owner, miner = wallet("Alice", "Alice_w4"), wallet("Bob", "Bob_w4")
     netuid = await found(client, owner, miner)
@@ -71,10 +59,10 @@ async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
     commit = CHAIN.commit_weights(netuid=netuid, commit_hash="0x" + hash_.hex())
     reveal = bt.RevealWeights(netuid, uids=uids, weights=values, salt=salt)
     assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
+    node.to_next_epoch(netuid)
     await raw(client, commit, owner, signer="hotkey")
-    made_in = await epoch_of(client, netuid)
     assert await refused(client, reveal, owner) == "RevealTooEarly"
-    await until_epoch(client, netuid, made_in + 1)
+    node.to_next_epoch(netuid)
     assert await client.weights.weights(netuid) == {}
     await done(client, reveal, owner)
     rows = await client.weights.weights(netuid)
@@ -85,22 +73,23 @@ async def test_weights_behind_hashes_and_in_the_open(client: bt.Client) -> None:
     await done(client, bt.SetWeights(netuid, weights={0: 1, 1: 1}), owner)
     rows = await client.weights.weights(netuid)
     assert rows[0] == {0: 0.5, 1: 0.5}
-    assert await refused(client, reveal, owner) == "CommitRevealDisabled"
+    assert await refused(client, reveal, owner) == "NoWeightsCommitFound"
     await raw(
         client,
         CHAIN.add_stake(hotkey=address(owner), netuid=netuid, amount_staked=10**10),
         owner,
     )
-    epoch = await epoch_of(client, netuid)
-    await until_epoch(client, netuid, epoch + 2)
+    for _ in range(2):
+        node.to_next_epoch(netuid)
     assert (await client.weights.bonds(netuid))[0][1] > 0.9
 
 
-async def test_sealed_weights_wait_for_the_beacon(client: bt.Client) -> None:
+async def test_sealed_weights_wait_for_the_beacon(client: bt.Client, node: LiveNode) -> None:
     """Where commit-reveal is on, both intents seal for quicknet; the commits wait on the chain for its rounds."""
     owner, miner = wallet("Alice", "Alice_w5"), wallet("Bob", "Bob_w5")
     netuid = await found(client, owner, miner)
     assert await client.weights.timelocked_weight_commits(netuid) == {}
+    node.to_next_epoch(netuid)
     chosen = await done(client, bt.SetWeights(netuid, weights={0: 1, 1: 3}), owner)
     forced = await done(client, bt.CommitWeights(netuid, uids=[0, 1], weights=[1, 1]), owner)
     waiting = await client.weights.timelocked_weight_commits(netuid)
@@ -110,12 +99,13 @@ async def test_sealed_weights_wait_for_the_beacon(client: bt.Client) -> None:
     assert rounds == [result.data["reveal_round"] for result in (chosen, forced)]
     assert all(len(entry["ciphertext"]) > 500 for entry in entries)
     # Nobody brings quicknet's rounds here, so the commits go with their epoch and no row appears.
-    await until_epoch(client, netuid, max(waiting) + 2)
+    for _ in range(3):
+        node.to_next_epoch(netuid)
     assert await client.weights.timelocked_weight_commits(netuid) == {}
     assert await client.weights.weights(netuid) == {}
 
 
-async def test_children_from_naming_to_weight(client: bt.Client) -> None:
+async def test_children_from_naming_to_weight(client: bt.Client, node: LiveNode) -> None:
     owner, child = wallet("Alice", "Alice_w6"), wallet("Bob", "Bob_w6")
     parent = wallet("Charlie", "Charlie_w6")
     netuid = await found(client, owner, child, parent)
@@ -125,6 +115,7 @@ async def test_children_from_naming_to_weight(client: bt.Client) -> None:
         CHAIN.add_stake(hotkey=address(parent), netuid=netuid, amount_staked=10**11),
         parent,
     )
+    node.to_next_epoch(netuid)
     await done(client, bt.SetChildren(netuid, [[0.5, address(child)]]), parent)
     half = pytest.approx((2**64 - 1) / 2, rel=1e-9)
     pending = await client.delegation.pending_children(address(parent), netuid)
@@ -135,8 +126,7 @@ async def test_children_from_naming_to_weight(client: bt.Client) -> None:
         "TxRateLimitExceeded"
     )
     for _ in range(2):
-        epoch = await epoch_of(client, netuid)
-        await until_epoch(client, netuid, epoch + 1)
+        node.to_next_epoch(netuid)
     assert await client.delegation.children(address(parent), netuid) == [(half, address(child))]
     assert await client.delegation.parents(address(child), netuid) == [(half, address(parent))]
     pending = await client.delegation.pending_children(address(parent), netuid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,12 +10,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-START_S = 20.0
-STOP_S = 10.0
+START_S = 60.0
+STOP_S = 30.0
+ANSWER_S = 60.0
 
 
 @dataclass
@@ -61,6 +64,27 @@ class LiveNode:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def ask(self, method: str, *params: object) -> Any:
+        """The result of a JSON-RPC method. Raises AssertionError for an error reply."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        peer = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
+        try:
+            peer.request("POST", "/", body.encode(), {"Content-Type": "application/json"})
+            reply = json.load(peer.getresponse())
+        finally:
+            peer.close()
+        if "error" in reply:
+            raise AssertionError(reply["error"])
+        return reply["result"]
+
+    def to_next_epoch(self, netuid: int) -> None:
+        """Seal up to the block in which a subnet's next epoch runs.
+
+        A test whose steps belong to one epoch gives its subnet a long tempo and calls this before them: then neither
+        a slow client nor a quick chain puts an epoch between two steps.
+        """
+        self.ask("mycelia_sealEpoch", netuid)
 
     def _wait_for_port(self) -> int:
         end = time.monotonic() + START_S

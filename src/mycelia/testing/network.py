@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-ANSWER_S = 20.0
+ANSWER_S = 60.0
 
 
 class RpcFailure(Exception):
