@@ -79,7 +79,7 @@ async def world() -> AsyncIterator[World]:
     async def ramble(ask: Ask) -> AsyncIterator[Piece]:
         while True:
             here.said += 1
-            yield Piece(text=PIECE, tokens=(1,))
+            yield Piece(text=PIECE, tokens=())  # which would be counted, and come to an end
             await asyncio.sleep(here.pause_s)
 
     handlers = routes(Brief, ramble, Traffic()) | routes(Patient, ramble, Traffic())

@@ -103,18 +103,19 @@ class Answers:
         request = openai.parse_chat(parsed_object(call.body))
         spec = self._catalogue.model(request.model, self._catalogue.chats)
         ask = openai.ask_of(spec.subnet.Ask, request.fields)
+        checks = openai.checks_of(ask)
         chat = chat_of(call, request)
         async with asyncio.timeout(spec.subnet.limits.deadline_s + SLACK_S):
             asked_s = time.monotonic()
             if request.stream:
-                stream = await self._dispatcher.stream(spec.subnet, ask)
+                stream = await self._dispatcher.stream(spec.subnet, ask, checks)
                 try:
                     _name_miner(call, stream.route)
                     await self._relay(call, chat, stream, include_usage=request.include_usage)
                 finally:
                     await stream.close()
                 return
-            answered = await self._dispatcher.fold(spec.subnet, ask)
+            answered = await self._dispatcher.fold(spec.subnet, ask, checks)
             answered_s = time.monotonic()
             # Folding has checked that this is one of the subnet's answers, with these fields.
             whole: Any = answered.reply

@@ -38,6 +38,9 @@ _ATTEMPTS = 4
 T = TypeVar("T")
 # Any: only the translation that asks knows the fields of its subnet's answers.
 Check = Callable[[Any], object]
+"""Raises ValueError on what is no answer to the ask, though it has the form of one."""
+Checks = Callable[[], Check]
+"""Makes a check for one attempt, which is then told the pieces as they come."""
 
 
 class Caller(Protocol):
@@ -90,7 +93,7 @@ class Stream:
         try:
             yield self._first
             async for chunks in self._batches:
-                pieces = _pieces(self._subnet, chunks)
+                pieces = self._attempt.pieces(self._subnet, chunks)
                 seen += pieces
                 yield pieces
             _check_claim(self.route, self._rest.receipt)
@@ -159,7 +162,9 @@ class Dispatcher:
 
         return await self._first_success(subnet, one)
 
-    async def fold(self, subnet: type[Subnet], ask: Request) -> Answered:
+    async def fold(
+        self, subnet: type[Subnet], ask: Request, checks: Checks | None = None
+    ) -> Answered:
         """Get one complete answer as `ask` does, by stream: a slow answer shows that it is alive.
 
         Nothing is handed on before the whole is there, so a miner that breaks off is replaced.
@@ -167,9 +172,10 @@ class Dispatcher:
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Answered:
+            attempt.check = checks and checks()
             pieces, rest, batches = await self._begin(subnet, body, attempt)
             async for chunks in batches:
-                pieces += _pieces(subnet, chunks)
+                pieces += attempt.pieces(subnet, chunks)
             _check_claim(attempt.route, rest.receipt)
             reply = _parsed(lambda: subnet.Answer.fold(pieces))
             _check_usage(reply, rest.receipt)
@@ -180,11 +186,14 @@ class Dispatcher:
 
         return await self._first_success(subnet, one)
 
-    async def stream(self, subnet: type[Subnet], ask: Request) -> Stream:
+    async def stream(
+        self, subnet: type[Subnet], ask: Request, checks: Checks | None = None
+    ) -> Stream:
         """Return an answer as soon as its first piece is there. The caller must close it."""
         body = ask.model_dump_json().encode()
 
         async def one(attempt: _Attempt) -> Stream:
+            attempt.check = checks and checks()
             first, rest, batches = await self._begin(subnet, body, attempt)
 
             def came(reply: Reply, receipt: Receipt) -> None:
@@ -211,7 +220,7 @@ class Dispatcher:
         if chunks is None:
             raise _malformed()
         attempt.answered()
-        return _pieces(subnet, chunks), reply, batches
+        return attempt.pieces(subnet, chunks), reply, batches
 
     async def _first_success(
         self, subnet: type[Subnet], one: Callable[[_Attempt], Awaitable[T]]
@@ -266,6 +275,7 @@ class _Attempt:
         self.route = route
         self.deadline = deadline
         self.patience_s = patience_s
+        self.check: Check | None = None
         self._router = router
         self._metrics = metrics
         self._started_s = time.monotonic()
@@ -278,6 +288,18 @@ class _Attempt:
         stream = await reply.__aenter__()
         self._reply = reply
         return stream
+
+    def pieces(self, subnet: type[Subnet], chunks: list[bytes]) -> list[Delta]:
+        """Read what arrived together. Raises `Malformed`."""
+        piece, check = subnet.Piece, self.check
+        if piece is None:
+            raise _malformed()
+        pieces: list[Delta] = _parsed(
+            lambda: [piece.model_validate_json(chunk) for chunk in chunks]
+        )
+        if check is not None:
+            _parsed(lambda: check(pieces))
+        return pieces
 
     def answered(self) -> None:
         first_byte_s = time.monotonic() - self._started_s
@@ -323,13 +345,6 @@ def _check_usage(reply: Reply, receipt: Receipt) -> None:
     """Raise unless the receipt states what the answer itself shows to have been used."""
     if receipt.usage is not None and receipt.usage != reply.usage():
         raise _malformed()
-
-
-def _pieces(subnet: type[Subnet], chunks: list[bytes]) -> list[Delta]:
-    piece = subnet.Piece
-    if piece is None:
-        raise _malformed()
-    return _parsed(lambda: [piece.model_validate_json(chunk) for chunk in chunks])
 
 
 def _parsed(parse: Callable[[], T]) -> T:

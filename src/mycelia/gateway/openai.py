@@ -13,8 +13,8 @@ pieces have `text`, `tokens`, `finish` and `prompt_tokens`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -119,6 +119,28 @@ def ask_of(ask: type[Request], fields: Json) -> Request:
         raise from_validation(error) from None
 
 
+# Any: what `ask_of` made of a chat request, so it has the field.
+def checks_of(ask: Any) -> Callable[[], Callable[[Iterable[ChatPiece]], None]]:
+    """Make checks, each of one answer's pieces, that there are no more tokens than were asked for.
+
+    They raise ValueError. Otherwise a miner could deliver, and have counted, what nobody wants.
+    """
+    most: int = ask.max_tokens
+
+    def begun() -> Callable[[Iterable[ChatPiece]], None]:
+        left = most
+
+        def check(pieces: Iterable[ChatPiece]) -> None:
+            nonlocal left
+            left -= sum(len(piece.tokens) for piece in pieces)
+            if left < 0:
+                raise ValueError("more tokens than were asked for")
+
+        return check
+
+    return begun
+
+
 def from_validation(error: ValidationError) -> ApiError:
     """Turn what a subnet's schema objects to into an error for the caller."""
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -135,16 +157,21 @@ class Chat:
     created_s: int
     prompt_length: int
     """Characters of the conversation, to judge the miner's token count by."""
-    text: str = ""
     completion_tokens: int = 0
     prompt_tokens: int = 0
     finish: Literal["stop", "length"] | None = None
+    _texts: list[str] = field(default_factory=list)
     _around: tuple[bytes, bytes] | None = None
     """What stands before and after the text of an event."""
 
+    @property
+    def text(self) -> str:
+        """All that was delivered."""
+        return "".join(self._texts)
+
     def take(self, piece: ChatPiece) -> None:
         """Count a piece."""
-        self.text += piece.text
+        self._texts.append(piece.text)
         self.completion_tokens += len(piece.tokens)
         if piece.finish is not None:
             self.finish = piece.finish

@@ -117,7 +117,8 @@ class Pipeline:
 
     async def _write(self, call: Call, plan: _Plan) -> _Step:
         chat = chat_of(call, plan.chat)
-        answered = await self._dispatcher.fold(plan.writer.subnet, plan.ask)
+        checks = openai.checks_of(plan.ask)
+        answered = await self._dispatcher.fold(plan.writer.subnet, plan.ask, checks)
         chat.take(fields_of(answered))
         usage = chat.usage()
         use = Use(

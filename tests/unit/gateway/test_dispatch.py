@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from mycelia.gateway.directory import Route
-from mycelia.gateway.dispatch import Dispatcher
+from mycelia.gateway.dispatch import Check, Checks, Dispatcher
 from mycelia.gateway.errors import ApiError
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
@@ -125,8 +125,8 @@ class World:
     def withheld(self, subnet: str) -> int:
         return self.unattested
 
-    async def streamed(self) -> tuple[str, str]:
-        stream = await self.dispatcher.stream(Words, ASK)
+    async def streamed(self, checks: Checks | None = None) -> tuple[str, str]:
+        stream = await self.dispatcher.stream(Words, ASK, checks)
         try:
             return stream.route.endpoint.hotkey, "".join(
                 [piece.text async for batch in stream.batches() for piece in batch]
@@ -182,6 +182,37 @@ async def test_after_the_first_piece_there_is_no_second_miner():
     assert failed.value.code == "miner_failed"
     assert world.miners.asked == ["a"]
     assert world.router.health("a").failures == 1
+    assert world.is_idle()
+
+
+def _no_more_than(most: int) -> Checks:
+    """Checks by which an answer has so many characters at most."""
+
+    def begun() -> Check:
+        seen = []
+
+        def check(pieces: list[Words.Piece]) -> None:
+            seen.extend(piece.text for piece in pieces)
+            if len("".join(seen)) > most:
+                raise ValueError("too long")
+
+        return check
+
+    return begun
+
+
+async def test_a_piece_that_is_no_answer_to_the_ask_is_the_miners_failure():
+    checks = _no_more_than(3)
+    world = World(a=["long", "."], b=["ok", "."])
+    assert await world.streamed(checks) == ("b", "ok.")
+    world = World(a=["ok", "...", "."], b=["ok", "."])
+    answered = await world.dispatcher.fold(Words, ASK, checks)
+    assert answered.route.endpoint.hotkey == "b"
+    # Once something was handed on, it ends there.
+    with pytest.raises(ApiError) as failed:
+        await world.streamed(checks)
+    assert failed.value.code == "miner_failed"
+    assert world.router.health("a").failures == 2
     assert world.is_idle()
 
 

@@ -202,3 +202,13 @@ def test_errors_have_openais_form():
     assert set(error) == {"message", "type", "param", "code"}
     assert (error["type"], error["code"]) == ("api_error", "no_miner")
     assert "uid 3: unreachable" in error["message"]
+
+
+def test_more_tokens_than_were_asked_for_are_no_answer():
+    checks = openai.checks_of(Ask(messages=(Turn(role="user", content="hi"),), max_tokens=3))
+    for _ in range(2):  # each attempt is counted for itself
+        check = checks()
+        check([Piece("a", (1,)), Piece("", ())])
+        check([Piece("b", (2, 3))])
+        with pytest.raises(ValueError, match="tokens"):
+            check([Piece("c", (4,))])
