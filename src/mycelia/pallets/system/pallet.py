@@ -1,6 +1,12 @@
 """Accounts, block facts, and the log of events.
 
-Terms: *provider*, *consumer* - reference counts as clients see them: an account exists while something provides for it.
+Terms: *provider*, *consumer*, *sufficient* - reference counts as clients see them. An account has one provider while
+it has a balance. A consumer is what keeps it from going, and a reserve, hold or freeze of balance is the only one of
+the real chain; its deposits are for proxies, multisigs, preimages, crowdloans and contracts, none of which have rules
+here, and commitments there cost no deposit. Only contracts' accounts are sufficient. So both are 0 for everybody.
+
+Source: subtensor@14bc6f9 `runtime/src/lib.rs` (deposits), `pallets/{commitments,proxy,crowdloan}/src/lib.rs`;
+`pallet_balances::Pallet::try_mutate_account`, which counts a consumer while anything is reserved or frozen.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class AccountData(Record, path="pallet_balances::types::AccountData"):
 
 
 class AccountInfo(Record, path="frame_system::AccountInfo"):
-    """Nonce, reference counts and balance. `providers` is 1 while the account exists."""
+    """Nonce, reference counts and balance; when which count is other than 0 stands at the top of `pallet.py`."""
 
     nonce: U32 = U32(0)
     consumers: U32 = U32(0)

@@ -30,6 +30,23 @@ def test_a_remark_says_nothing(world: World) -> None:
     assert [entry for entry in result.told if entry.pallet == "System"] == [result.told[-1]]
 
 
+def test_an_account_has_one_provider_while_it_has_a_balance(world: World) -> None:
+    bob = Person("//Bob")
+
+    def counts() -> tuple[int, int, int]:
+        info = world.pallets.system.account[bob.account]
+        return info.providers, info.consumers, info.sufficients
+
+    assert counts() == (0, 0, 0)
+    send = {"dest": {"Id": bob.address}, "value": 10**9}
+    for _ in range(2):
+        assert world.submit("//Alice", "Balances", "transfer_allow_death", **send).succeeded
+        assert counts() == (1, 0, 0)
+    back = {"dest": {"Id": Person("//Alice").address}, "keep_alive": False}
+    assert world.submit("//Bob", "Balances", "transfer_all", **back).succeeded
+    assert counts() == (0, 0, 0)
+
+
 def test_clients_can_ask_for_limits_and_version() -> None:
     client = oracle()
     assert client.constant("System", "Version")["spec_version"] == SPEC_VERSION
