@@ -443,6 +443,10 @@ async def test_a_range_of_blocks_tells_each_change(desk: Desk) -> None:
         {"block": hashes[1], "changes": [[BLOCK_NUMBER, "0x02000000"]]},
         {"block": hashes[2], "changes": [[BLOCK_NUMBER, "0x03000000"]]},
     ]
+    many = await desk.ask("mycelia_seal", 33)
+    error = await desk.refusal("state_queryStorage", [absent] * 1_000, many[0])
+    assert "fewer keys or blocks" in error["data"]
+    assert await desk.ask("state_queryStorage", [absent] * 1_000, many[1])
     assert (await desk.refusal("state_queryStorage", [absent], hashes[2], hashes[0]))[
         "code"
     ] == -32602

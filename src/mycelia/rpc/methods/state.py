@@ -16,6 +16,8 @@ from mycelia.runtime import ApiNotFound
 _PAGE: Final = 1_000
 _QUERIED_KEYS: Final = 10_000
 _QUERIED_BLOCKS: Final = 256
+_QUERIED_VALUES: Final = 32_768
+"""Of a range: keys times blocks."""
 _LEGACY_METADATA: Final = 14
 
 
@@ -57,6 +59,8 @@ def query_storage_range(
     first, last = node.height_of(from_block), node.height_of(to_block)
     if not 0 <= last - first < _QUERIED_BLOCKS:
         raise invalid_params(f"a range of 1 to {_QUERIED_BLOCKS} blocks, found {last - first + 1}.")
+    if len(keys) * (last - first + 1) > _QUERIED_VALUES:
+        raise invalid_params(f"at most {_QUERIED_VALUES} values; ask for fewer keys or blocks.")
     known: dict[Hex, bytes | None] = {}
     found = []
     for height in range(first, last + 1):
