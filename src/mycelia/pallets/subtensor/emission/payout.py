@@ -11,7 +11,8 @@ Dividends earned by stake on the root are kept as a claim, per root TAO behind t
 Source: subtensor@14bc6f9 `coinbase/run_coinbase.rs::distribute_emission` and below,
 `staking/claim_root.rs::increase_root_claimable_for_hotkey_and_subnet`.
 Differs: a hotkey without dividend gets no entry in the maps of dividends; it reads as zero all the
-same. Owners cannot choose to recycle instead of burn, or lease; no call lets them.
+same. Who mined nothing tells no `AutoStakeAdded`. Owners cannot choose to recycle instead of burn, or lease; no call
+lets them.
 """
 
 from __future__ import annotations

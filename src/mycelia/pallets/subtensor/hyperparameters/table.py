@@ -3,6 +3,8 @@
 To add one, add a row. Units are in each row's text; shares are `_u16` (0..65535 as 0..1) unless said otherwise.
 Source: subtensor@14bc6f9 `pallets/subtensor/src/lib.rs` (items), `runtime/src/lib.rs` (defaults),
 `pallets/admin-utils/src/lib.rs` (bounds and who may set).
+Differs: owners may open registration, which is root's there. When root raises the least stake of nominators, nobody's
+is returned at once.
 """
 
 from __future__ import annotations

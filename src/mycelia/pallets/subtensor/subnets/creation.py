@@ -2,7 +2,7 @@
 
 Terms: *price* - twice the last subnet's, falling by one last price per `NetworkLockReductionInterval` blocks.
 Source: subtensor@14bc6f9 `subnets/subnet.rs::do_register_network`.
-Differs: emission is on and Yuma 2 runs unless somebody decides otherwise.
+Differs: emission is on and Yuma 2 runs unless somebody decides otherwise. What the subnet is given is not told.
 """
 
 from __future__ import annotations
