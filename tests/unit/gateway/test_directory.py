@@ -58,10 +58,12 @@ async def test_while_the_chain_is_away_the_last_snapshot_stays():
     assert len(directory.routes("text")) == 1
 
     following = asyncio.create_task(directory.follow())
-    await asyncio.sleep(0.05)
-    chain.away = False
-    chain.graph = _graph(NEURON, replace(NEURON, uid=1, hotkey="b"))
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(30):
+        while chain.asked <= 4:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+        assert len(directory.routes("text")) == 1
+        chain.away = False
+        chain.graph = _graph(NEURON, replace(NEURON, uid=1, hotkey="b"))
+        while len(directory.routes("text")) < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
     following.cancel()
-    assert len(directory.routes("text")) == 2
-    assert chain.asked > 4

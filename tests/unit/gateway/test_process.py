@@ -89,7 +89,7 @@ class Network:
         return [event for line in lines if (event := json.loads(line))["event"] == name]
 
     async def until(self, what) -> None:
-        async with asyncio.timeout(8.0):
+        async with asyncio.timeout(60.0):
             while not what():  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0.02)
 

@@ -50,14 +50,14 @@ async def test_it_says_what_the_program_says(program):
 async def test_a_program_that_fails_is_named_and_ended(program, pair, status, words):
     started_s = time.monotonic()
     with pytest.raises(ApiError) as failed:
-        await Apertium(program, PAIRS, call_s=0.3 if pair == "eng-stuck" else 5.0).translate(
+        await Apertium(program, PAIRS, call_s=0.3 if pair == "eng-stuck" else 60.0).translate(
             "x", pair
         )
     assert (failed.value.status, failed.value.code) == (status, "translation_failed")
     assert words in failed.value.message
     assert failed.value.remedy
-    assert time.monotonic() - started_s < 4.0
-    assert not _processes(program)
+    assert time.monotonic() - started_s < 40.0
+    await _until(lambda: not _processes(program))
 
 
 async def test_a_program_that_does_not_listen_is_read_all_the_same(program):
@@ -66,13 +66,11 @@ async def test_a_program_that_does_not_listen_is_read_all_the_same(program):
 
 async def test_a_consumer_that_leaves_ends_the_program(program):
     task = asyncio.create_task(Apertium(program, PAIRS).translate("x", "eng-stuck"))
-    async with asyncio.timeout(5.0):
-        while not _processes(program):  # noqa: ASYNC110 - a process tells nobody that it began
-            await asyncio.sleep(0.01)
+    await _until(lambda: _processes(program))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not _processes(program)
+    await _until(lambda: not _processes(program))
 
 
 @pytest.mark.parametrize(
@@ -118,6 +116,13 @@ async def test_the_real_program_translates():
     text = await found.translate("The network pays its miners.", "eng-spa")
     assert text.startswith("La red paga")
     assert text == await found.translate("The network pays its miners.", "eng-spa")
+
+
+async def _until(condition) -> None:
+    """Wait for a state of processes: they tell nobody that they began, or have obeyed a kill."""
+    async with asyncio.timeout(30.0):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
 
 
 def _processes(program: str) -> list[int]:
