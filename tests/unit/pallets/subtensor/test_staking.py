@@ -245,6 +245,31 @@ def test_a_small_rest_of_a_nominator_is_returned(world):
     world.seal()
 
 
+@pytest.mark.parametrize("limited", [False, True])
+def test_who_unstakes_below_the_threshold_lends_to_nobody(world, limited):
+    """Children that wait are forgotten with the stake that their parent needs for them."""
+    for person in ("//Bob", "//Charlie"):
+        assert world.register(person).succeeded
+    assert world.stake("//Bob", "//Bob_hk", 100 * TAO).succeeded
+    assert world.admin("stake_threshold", min_stake=50 * TAO).succeeded
+    children = [(2**63, world.address("//Charlie_hk"))]
+    parent = {"hotkey": world.address("//Bob_hk"), "netuid": 1}
+    assert world.call("//Bob", "set_children", **parent, children=children).succeeded
+    waiting = world.pallets.stakes.pending_child_keys
+
+    def leave(tao):
+        amount = stake_of(world, hotkey="//Bob_hk") * (100 - tao) // 100
+        if not limited:
+            return unstake(world, amount, hotkey="//Bob_hk")
+        limit = {"amount_unstaked": amount, "limit_price": 1_000, "allow_partial": False}
+        return world.call("//Bob", "remove_stake_limit", **parent, **limit)
+
+    assert leave(80).succeeded
+    assert len(list(waiting.under(NETUID))) == 1
+    assert leave(20).succeeded
+    assert list(waiting.under(NETUID)) == []
+
+
 def test_the_owner_changes_its_take(world):
     hotkey = world.address(HOTKEY)
     lower = world.call("//Alice", "decrease_take", hotkey=hotkey, take=1_000)

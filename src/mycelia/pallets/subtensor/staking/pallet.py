@@ -7,7 +7,8 @@ root one TAO is one alpha.
 The fee of a trade goes to the block's author in TAO, or is burned when nobody is named as the author.
 Source: subtensor@14bc6f9 `staking/{add_stake,remove_stake,stake_utils,increase_take,decrease_take}.rs`,
 `guards/check_delegate_take.rs`.
-Differs: what a limit leaves unspent is refunded; stake is neither locked nor lent to childkeys.
+Differs: what a limit leaves unspent is refunded; stake is not locked. A nominator's small rest that cannot be sold
+stays staked, and is not taken away.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ class Staking(Pallet, name="SubtensorModule"):
         self._check_unstake(coldkey, hotkey, netuid, amount)
         self.unstake(hotkey, coldkey, netuid, amount)
         self._return_small_rest(hotkey, coldkey, netuid)
+        self._check_children(hotkey)
 
     @call(
         index=89,
@@ -410,6 +412,7 @@ class Staking(Pallet, name="SubtensorModule"):
         self._check_unstake(coldkey, hotkey, netuid, amount, U64_MAX if allow_partial else room)
         self.unstake(hotkey, coldkey, netuid, Alpha(min(amount, room)), limit_price)
         self._return_small_rest(hotkey, coldkey, netuid)
+        self._check_children(hotkey)
 
     def _room_to_buy(self, netuid: NetUid, limit_price: int) -> int:
         """The TAO, fee included, that may be staked before the price reaches the limit."""
@@ -461,6 +464,19 @@ class Staking(Pallet, name="SubtensorModule"):
         except DispatchError:
             return
         self.unstake(hotkey, coldkey, netuid, rest)
+
+    def _check_children(self, hotkey: AccountId) -> None:
+        """Forget children that wait, on every subnet, where the hotkey's stake fell below the threshold."""
+        threshold = self.subnets.network.stake_threshold
+        if not threshold:
+            return
+        netuids, exchange = self.subnets.netuids(), self.market.exchange
+        worth_q64 = sum(
+            self.stakes.total_of(hotkey, netuid) * exchange.price_q64(netuid) for netuid in netuids
+        )
+        if worth_q64 >> 64 < threshold:
+            for netuid in netuids:
+                del self.stakes.pending_child_keys[netuid, hotkey]
 
     @invariant
     def stake_is_out(self) -> None:
