@@ -5,6 +5,9 @@ A sender's extrinsics are *ready* while their nonces follow the account's withou
 nonce. A line exists only while it holds something; the account's nonce is asked for when a line is
 opened, and moves on inclusion after that.
 
+In a full pool what pays least makes room for what pays more, and what is future for what is ready: to wait behind a
+gap costs nothing, so nobody may fill the pool with it. What is future takes no room from what is ready.
+
 The pool trusts its callers: signatures, fees and used nonces have been checked before `add`.
 """
 
@@ -22,7 +25,7 @@ from mycelia.txpool.errors import AlreadyImported, PoolFull, PriorityTooLow
 Status = Literal["ready", "future", "usurped", "dropped", "invalid"]
 
 _COMPACT_AT: Final = 4
-"""The eviction heap is rebuilt when it holds this many times more than the pool."""
+"""An eviction heap is rebuilt when it holds this many times more than the pool."""
 
 
 class Waiting(Protocol):
@@ -108,6 +111,8 @@ class Pool(Generic[X]):
         self._by_hash: dict[bytes, Entry[X]] = {}
         self._expiring: dict[int, dict[bytes, Entry[X]]] = {}
         self._cheapest: list[tuple[int, int, bytes]] = []
+        self._futures: list[tuple[int, bytes]] = []
+        """Order and hash of what is, or was, future: the oldest goes first."""
         self._bytes = 0
         self._order = 0
         self._height = height
@@ -141,7 +146,7 @@ class Pool(Generic[X]):
             raise PriorityTooLow(rival.priority, terms.priority)
         if rival is None:
             self._admit(line, terms)
-        self._make_room(len(xt.raw), rival, terms)
+        self._make_room(len(xt.raw), rival, terms, is_future=terms.nonce > line.gap)
         if rival is not None:
             self._forget(rival)
             self._changes.append(Change(rival.xt.hash, "usurped", xt.hash))
@@ -207,6 +212,7 @@ class Pool(Generic[X]):
         for entry in list(self._by_hash.values()):
             self._drop(entry, "dropped")
         self._cheapest.clear()
+        self._futures.clear()
         self._height = height
 
     def take_changes(self) -> list[Change]:
@@ -222,27 +228,63 @@ class Pool(Generic[X]):
         ):
             raise PoolFull
 
-    def _make_room(self, size: int, rival: Entry[X] | None, terms: Terms) -> None:
-        """Evict what pays least until `size` more bytes fit, or nothing if that is not enough."""
+    def _make_room(
+        self, size: int, rival: Entry[X] | None, terms: Terms, *, is_future: bool
+    ) -> None:
+        """Evict what may go for it until `size` more bytes fit, or nothing if that is not enough."""
         count = len(self._by_hash) - (rival is not None)
         total = self._bytes - (len(rival.xt.raw) if rival else 0) + size
-        victims: list[Entry[X]] = []
+        victims: dict[bytes, Entry[X]] = {}
         while count >= self.limits.count or total > self.limits.bytes:
-            victim = self._pop_cheapest()
+            future = None if is_future else self._pop_future()
+            victim = future or self._pop_cheapest()
+            if victim is not None and (victim is rival or victim.xt.hash in victims):
+                victims[victim.xt.hash] = victim
+                continue
             if victim is not None:
-                victims.append(victim)
-            if victim is not rival and (
-                victim is None or victim.priority >= terms.priority or victim.sender == terms.sender
+                victims[victim.xt.hash] = victim
+            if future is None and (
+                victim is None
+                or victim.priority >= terms.priority
+                or victim.sender == terms.sender
+                or (is_future and not self._is_future(victim))
             ):
-                for kept in victims:
-                    heappush(self._cheapest, (kept.priority, -kept.order, kept.xt.hash))
+                for kept in victims.values():
+                    self._may_be_evicted(kept)
                 raise PoolFull
-            if victim is not None and victim is not rival:
+            if victim is not None:
                 count -= 1
                 total -= len(victim.xt.raw)
-        for victim in victims:
+        for victim in victims.values():
             if victim is not rival:
                 self._drop(victim, "dropped")
+
+    def _may_be_evicted(self, entry: Entry[X]) -> None:
+        heappush(self._cheapest, (entry.priority, -entry.order, entry.xt.hash))
+        if len(self._cheapest) > 64 + _COMPACT_AT * len(self._by_hash):
+            self._cheapest = [(e.priority, -e.order, h) for h, e in self._by_hash.items()]
+            heapify(self._cheapest)
+        if self._is_future(entry):
+            self._note_future(entry)
+
+    def _note_future(self, entry: Entry[X]) -> None:
+        heappush(self._futures, (entry.order, entry.xt.hash))
+        if len(self._futures) > 64 + _COMPACT_AT * len(self._by_hash):
+            waiting = self._by_hash.items()
+            self._futures = [(e.order, h) for h, e in waiting if self._is_future(e)]
+            heapify(self._futures)
+
+    def _is_future(self, entry: Entry[X]) -> bool:
+        return entry.nonce >= self._lines[entry.sender].gap
+
+    def _pop_future(self) -> Entry[X] | None:
+        """The oldest of those whose turn can't come yet."""
+        while self._futures:
+            order, hash_ = heappop(self._futures)
+            entry = self._by_hash.get(hash_)
+            if entry is not None and entry.order == order and self._is_future(entry):
+                return entry
+        return None
 
     def _pop_cheapest(self) -> Entry[X] | None:
         """The youngest of those that pay least."""
@@ -262,16 +304,11 @@ class Pool(Generic[X]):
         self._by_hash[xt.hash] = entry
         self._bytes += len(xt.raw)
         self._expiring.setdefault(until, {})[xt.hash] = entry
-        heappush(self._cheapest, (entry.priority, -entry.order, xt.hash))
-        if len(self._cheapest) > 64 + _COMPACT_AT * len(self._by_hash):
-            self._cheapest = [(e.priority, -e.order, h) for h, e in self._by_hash.items()]
-            heapify(self._cheapest)
-        if terms.nonce > line.gap:
-            return "future"
         if terms.nonce == line.gap:
             line.gap += 1
             self._tell_ready(line)
-        return "ready"
+        self._may_be_evicted(entry)
+        return "future" if self._is_future(entry) else "ready"
 
     def _move_on(self, line: _Line[X], nonce: int) -> None:
         """A nonce is used: what it outdates leaves, what it makes way for is ready."""
@@ -288,7 +325,10 @@ class Pool(Generic[X]):
     def _drop(self, entry: Entry[X], status: Status) -> None:
         line = self._lines[entry.sender]
         self._forget(entry)
-        line.gap = min(line.gap, max(entry.nonce, line.next))
+        gap, line.gap = line.gap, min(line.gap, max(entry.nonce, line.next))
+        for nonce in range(line.gap + 1, gap):
+            if (successor := line.by_nonce.get(nonce)) is not None:
+                self._note_future(successor)
         self._changes.append(Change(entry.xt.hash, status))
 
     def _forget(self, entry: Entry[X]) -> None:

@@ -148,6 +148,71 @@ def test_a_full_pool_takes_only_what_pays_more_than_the_least() -> None:
     assert order(pool) == [(carol, 0), (BOB, 0)]
 
 
+CAROL = AccountId(b"c" * 32)
+
+
+def test_in_a_full_pool_the_future_makes_room_for_what_is_ready() -> None:
+    pool: Pool[Xt] = Pool(Limits(count=3))
+    old, young = put(pool, ALICE, 5, 9), put(pool, ALICE, 6, 9)
+    put(pool, BOB, 0)
+    put(pool, CAROL, 0)
+    assert pool.take_changes() == [Change(old, "dropped")]
+    put(pool, CAROL, 1)
+    assert pool.take_changes() == [Change(young, "dropped")]
+    with pytest.raises(PoolFull):
+        put(pool, ALICE, 0)
+    assert order(pool) == [(BOB, 0), (CAROL, 0), (CAROL, 1)]
+
+
+def test_the_future_takes_no_room_from_what_is_ready_whatever_it_offers() -> None:
+    pool: Pool[Xt] = Pool(Limits(count=1))
+    put(pool, BOB, 0)
+    with pytest.raises(PoolFull):
+        put(pool, ALICE, 5, 9)
+    assert order(pool) == [(BOB, 0)]
+    put(pool, ALICE, 0, 9)
+    assert order(pool) == [(ALICE, 0)]
+
+
+def test_what_a_rejected_one_leaves_behind_makes_room_too() -> None:
+    pool: Pool[Xt] = Pool(Limits(count=3))
+    bad = put(pool, ALICE, 0, 9)
+    left = [put(pool, ALICE, nonce, 9) for nonce in (1, 2)]
+    with pytest.raises(PoolFull):
+        put(pool, BOB, 0)
+    pool.reject(bad)
+    for nonce in range(3):
+        put(pool, BOB, nonce)
+    assert pool.take_changes() == [
+        Change(bad, "invalid"),
+        *(Change(hash_, "dropped") for hash_ in left),
+    ]
+    assert order(pool) == [(BOB, 0), (BOB, 1), (BOB, 2)]
+
+
+def test_one_that_became_ready_is_future_no_more() -> None:
+    pool: Pool[Xt] = Pool(Limits(count=2))
+    put(pool, ALICE, 1)
+    put(pool, ALICE, 0)
+    with pytest.raises(PoolFull):
+        put(pool, BOB, 0)
+    assert order(pool) == [(ALICE, 0), (ALICE, 1)]
+
+
+def test_room_that_was_not_enough_is_given_back() -> None:
+    pool: Pool[Xt] = Pool(Limits(bytes=100))
+    put(pool, ALICE, 5)
+    put(pool, BOB, 0, 3)
+    big = Xt(b"x" * 90)
+    for _ in range(200):
+        with pytest.raises(PoolFull):
+            pool.add(big, Terms(CAROL, 0), 0)
+    assert len(pool) == 2
+    assert len(pool._cheapest) + len(pool._futures) < 200
+    put(pool, CAROL, 0)
+    assert order(pool) == [(BOB, 0), (CAROL, 0)]
+
+
 def test_a_full_pool_still_replaces() -> None:
     pool: Pool[Xt] = Pool(Limits(count=1))
     put(pool, ALICE, 0, 1)
