@@ -12,7 +12,15 @@ from typing import Any, get_args
 from mycelia.codec import U64
 from mycelia.frame import Call, CallSpec, Weight
 from mycelia.frame import dispatch as d
+from mycelia.primitives import InvalidTransaction
 from mycelia.primitives.fixed import U64_MAX
+
+
+class TooHeavy(InvalidTransaction):
+    """The call weighs more than an extrinsic may. Split it."""
+
+    def __init__(self) -> None:
+        super().__init__("Transaction would exhaust the block limits")
 
 
 def weight_of(call: Call) -> Weight:

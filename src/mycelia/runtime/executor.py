@@ -18,6 +18,7 @@ from mycelia.frame import NONE, Call, Origin, State, ViewSpec
 from mycelia.frame import dispatch as d
 from mycelia.frame.state import Journal
 from mycelia.pallets.subtensor.emission.pallet import Witness
+from mycelia.pallets.system.limits import MAX_EXTRINSIC
 from mycelia.pallets.system.pallet import ExtrinsicFailed, ExtrinsicSuccess
 from mycelia.pallets.system.types import (
     ApplyExtrinsic,
@@ -38,7 +39,7 @@ from mycelia.runtime.absent import ABSENT_APIS
 from mycelia.runtime.admission import admit, count_free
 from mycelia.runtime.apis import ApiNotFound, CoreApis, absent_views, bound_views
 from mycelia.runtime.compose import COMPOSITION, Pallets, build
-from mycelia.runtime.cost import dispatch_info, pays, weight_of
+from mycelia.runtime.cost import TooHeavy, dispatch_info, pays, weight_of
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.runtime.extrinsic import (
     INHERENTS,
@@ -155,7 +156,12 @@ class Runtime:
             raise StaleNonce(expected, xt.nonce)
         call = xt.call
         self.pallets.shield.vet(call)
-        fee = self.pallets.payment.total_fee(weight_of(call), len(xt.raw)) if pays(call) else Tao(0)
+        fee = Tao(0)
+        if pays(call):
+            weight = weight_of(call)
+            if weight.ref_time > MAX_EXTRINSIC.ref_time:
+                raise TooHeavy
+            fee = self.pallets.payment.total_fee(weight, len(xt.raw))
         if not self.pallets.payment.can_pay(signer, call, Tao(fee + xt.tip)):
             raise CannotPay
         return expected, fee

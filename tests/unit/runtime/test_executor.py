@@ -15,11 +15,13 @@ from mycelia.primitives.errors import (
     StaleNonce,
 )
 from mycelia.runtime import ApiNotFound, GenesisConfig, Runtime
+from mycelia.runtime.composition import MAX_CALLS
+from mycelia.runtime.cost import TooHeavy
 from mycelia.runtime.eventlog import EVENT_LOG, EVENTS_KEY
 from mycelia.runtime.extrinsic import Era, SigningContext, signing_payload
 from mycelia.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 from mycelia.state import MemoryStore, Overlay
-from mycelia.testing.oracle import Person, compose
+from mycelia.testing.oracle import Person, compose, oracle
 
 ALICE, BOB, EVE = Person("//Alice"), Person("//Bob"), Person("//Eve")
 GENESIS_HASH = b"\x01" * 32
@@ -90,8 +92,6 @@ def test_a_failed_call_changes_nothing_but_fee_and_nonce(runtime: Runtime) -> No
 
 
 def test_the_event_log_is_what_clients_decode(runtime: Runtime) -> None:
-    from mycelia.testing.oracle import oracle
-
     runtime.apply(runtime.decode(signed(send(TAO))))
     runtime.end()
     data = EVENT_LOG.encode(runtime.state.get(EVENTS_KEY, EVENT_LOG))
@@ -116,6 +116,22 @@ def test_what_may_not_enter_a_block_leaves_it_as_it_was(runtime: Runtime, raw, e
     with pytest.raises(error):
         runtime.apply(runtime.decode(raw()))
     assert (balance(runtime, ALICE), told(runtime)) == before
+
+
+def test_one_extrinsic_may_not_take_a_block_for_itself(runtime: Runtime) -> None:
+    """A block ends between two extrinsics, so nobody is answered before the heaviest is over."""
+    one = compose("SubtensorModule", "try_associate_hotkey", hotkey=BOB.address)
+    weight = runtime.decode(signed(one)).call.spec.weight.ref_time
+    at_most = oracle().constant("System", "BlockWeights")["per_class"]["normal"]["max_extrinsic"]
+    fits = at_most["ref_time"] // weight - 1
+    assert fits < MAX_CALLS
+    good = runtime.decode(signed(compose("Utility", "batch", calls=[one] * fits)))
+    heavy = runtime.decode(signed(compose("Utility", "batch", calls=[one] * (fits + 2))))
+    runtime.check(good, 2)
+    with pytest.raises(TooHeavy):
+        runtime.check(heavy, 2)
+    with pytest.raises(TooHeavy):
+        runtime.apply(heavy)
 
 
 def test_a_nonce_counts_once(runtime: Runtime) -> None:

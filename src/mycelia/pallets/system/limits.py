@@ -1,7 +1,7 @@
 """What a block may weigh and how long it may be, as clients read it.
 
-A block here ends by a budget of time and bytes (`chain.Budget`), not by weight: weights only price calls. The figures
-below are what weights were made for.
+A block here ends by a budget of time and bytes (`chain.Budget`), not by weight: weights price calls, and bound one
+extrinsic. The figures below are what weights were made for.
 
 Source: subtensor@14bc6f9 `runtime/src/lib.rs` (4 s a block, three quarters of it for normal extrinsics);
 `frame_system::limits::BlockWeights::with_sensible_defaults`, which sets a tenth aside for a block's start.
@@ -39,13 +39,16 @@ def _part(percent: int, less: Weight = NOTHING) -> Weight:
     return Weight(U64(time - less.ref_time), U64(proof - less.proof_size))
 
 
+MAX_EXTRINSIC: Final = _part(NORMAL_PERCENT - START_PERCENT, BASE_EXTRINSIC)
+"""What one paid extrinsic may weigh; this holds here, too, since a block never ends amid an extrinsic."""
+
 BLOCK_WEIGHTS: Final = BlockWeights(
     BASE_BLOCK,
     _part(100),
     PerClassWeights(
         normal=WeightsPerClass(
             BASE_EXTRINSIC,
-            max_extrinsic=_part(NORMAL_PERCENT - START_PERCENT, BASE_EXTRINSIC),
+            max_extrinsic=MAX_EXTRINSIC,
             max_total=_part(NORMAL_PERCENT),
             reserved=NOTHING,
         ),
