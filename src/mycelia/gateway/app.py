@@ -22,11 +22,11 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from mycelia.gateway.answers import Answers, Call, Catalogue
@@ -51,6 +51,10 @@ _log = logging.getLogger(__name__)
 LIMITS = WireLimits(
     body_bytes=MIB, head_bytes=32 * 1024, head_s=10.0, body_s=10.0, inflight=64, connections=512
 )
+
+T = TypeVar("T")
+_LOOKUPS = 4
+"""Receipts and sums that are looked up at once: each takes a thread and reads much of a file."""
 
 _Handler = Callable[[Call], Awaitable[None]]
 
@@ -78,6 +82,7 @@ class Gateway:
         self._meter = meter or Meter(metrics)
         self._born_s = int(time.time())
         self._ids = _request_ids()
+        self._lookups: set[asyncio.Task[Any]] = set()
         answers = Answers(self._catalogue, dispatcher, self._meter, metrics)
         pipeline = Pipeline(self._catalogue, dispatcher, self._meter, translator)
         self._routes: dict[tuple[str, str], _Handler] = {
@@ -237,7 +242,8 @@ class Gateway:
             if book is None:
                 raise ReceiptError("receipts_off", "No receipts are kept here.", "Ask elsewhere.")
             # In a thread: a proof reads all leaves of its epoch.
-            body = await asyncio.to_thread(_proven, book, bytes.fromhex(call.name))
+            look = partial(asyncio.to_thread, _proven, book, bytes.fromhex(call.name))
+            body = await self._found(look)
         except (ReceiptError, ValueError):
             raise ApiError(
                 404, "receipt_not_found", "There is no such receipt here.", "Check its id."
@@ -245,8 +251,18 @@ class Gateway:
         call.reply.whole(json.dumps(body).encode())
 
     async def _get_usage(self, call: Call) -> None:
-        models = await self._meter.usage(call.account)
+        models = await self._found(partial(self._meter.usage, call.account))
         call.reply.whole(json.dumps({"account": call.account.name, "models": models}).encode())
+
+    async def _found(self, look: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Look up what is slow to find, in one of few places. Raises ApiError 429."""
+        if len(self._lookups) >= _LOOKUPS:
+            raise _busy()
+        lookup = asyncio.create_task(look())
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._lookups.discard)
+        # A consumer that leaves ends no thread, so its place stays taken until that is through.
+        return await asyncio.shield(lookup)
 
     async def _health(self, call: Call) -> None:
         known = self._miners()
