@@ -201,18 +201,19 @@ async def test_what_is_slow_to_find_is_looked_up_for_few_at_a_time(network, monk
 
     monkeypatch.setattr(network.meter, "usage", usage)
     consumers = [asyncio.create_task(network.get("/v1/usage")) for _ in range(4)]
-    async with asyncio.timeout(30.0):
-        for _ in consumers:
-            await looking.acquire()
-    consumers.pop().cancel()
-    async with asyncio.timeout(30.0):
-        while network.metrics.inflight > 3:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.01)
-    status, body, _ = await network.get("/v1/usage")
-    assert (status, body["error"]["code"]) == (429, "busy")
-    assert (await network.get(f"/v1/receipts/{'00' * 32}"))[0] == 429
-    assert (await network.get("/v1/models"))[0] == 200
-    found.set()
+    try:
+        async with asyncio.timeout(30.0):
+            for _ in consumers:
+                await looking.acquire()
+            consumers.pop().cancel()
+            while network.metrics.inflight > 3:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+            status, body, _ = await network.get("/v1/usage")
+            assert (status, body["error"]["code"]) == (429, "busy")
+            assert (await network.get(f"/v1/receipts/{'00' * 32}"))[0] == 429
+            assert (await network.get("/v1/models"))[0] == 200
+    finally:
+        found.set()
     assert [status for status, _, _ in await asyncio.gather(*consumers)] == [200] * 3
     assert looked == ["alice"] * 4
     assert (await network.get("/v1/usage"))[0] == 200
