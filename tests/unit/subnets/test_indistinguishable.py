@@ -344,6 +344,11 @@ def form_and_sizes(request):
     return [*form(request), len(request), max(sizes), min(sizes), sizes[-1], len(last)]
 
 
+@pytest.fixture(autouse=True)
+def _drawn_alike_in_every_run(monkeypatch):
+    monkeypatch.setattr("mycelia.neuron.voices._CHANCE", random.Random(1))
+
+
 def told_apart(features, validators, consumers):
     """How well the better of two classifiers tells them apart: area under its curve."""
     rows = np.array([features(request) for request in (*validators, *consumers)], dtype=float)
