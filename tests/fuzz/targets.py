@@ -130,7 +130,7 @@ class Extrinsics:
         try:
             xt = chain.runtime.decode(raw)
             if xt.signer is not None:
-                chain.vouch(xt)  # the signature is not what is tested
+                chain.vouch(xt, chain.height + 1)  # the signature is not what is tested
             chain.runtime.check(xt, chain.height + 1)
             self._draft.add(xt)
         except InvalidTransaction:

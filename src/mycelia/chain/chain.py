@@ -145,17 +145,16 @@ class Chain:
     def height(self) -> int:
         return self.head.number
 
-    def check(self, raw: bytes, *, is_verified: bool = False) -> tuple[Extrinsic, Validity]:
+    def check(self, raw: bytes, *, verified_for: int | None = None) -> tuple[Extrinsic, Validity]:
         """Decode and judge an extrinsic against the state as it is; raises `InvalidTransaction`.
 
-        A nonce beyond the account's next is fine here: the pool holds it back. `is_verified` says that our own RPC
-        process has verified the signature.
+        A nonce beyond the account's next is fine here: the pool holds it back. `verified_for` is the height for which
+        our own RPC process has verified the signature.
         """
         xt = self.runtime.decode(raw)
-        if is_verified:
-            self.vouch(xt)
-        else:
-            self.require_signature(xt)
+        if verified_for is not None:
+            self.vouch(xt, verified_for)
+        self.require_signature(xt)
         if xt.signer is not None and (calls := self.runtime.free_calls(xt)):
             self._free_calls.use(xt.signer, calls)
         return xt, self.runtime.check(xt, self.height + 1)
@@ -272,18 +271,21 @@ class Chain:
             raise InvalidBlock(_difference(block.header, found.header))
         self.commit()
 
-    def vouch(self, xt: Extrinsic) -> None:
-        """Take an extrinsic's signature as verified: our own RPC process has done it."""
+    def vouch(self, xt: Extrinsic, height: int) -> None:
+        """Take an extrinsic's signature as verified for a block of `height`: our own RPC process has done it.
+
+        It may have been some blocks behind, and a mortal extrinsic's era may be over since.
+        """
         if len(self._verified) >= _REMEMBERED:
             del self._verified[next(iter(self._verified))]
-        self._verified[xt.hash] = xt.era.birth(self.height + 1)
+        self._verified[xt.hash] = xt.era.birth(height)
 
     def require_signature(self, xt: Extrinsic) -> None:
         """Verify an extrinsic's signature for the next block, once; raises `InvalidTransaction`."""
         verified_birth = self._verified.get(xt.hash)
         if verified_birth is None:
             verify_signature(self.runtime, self.history, xt, self.height + 1)
-            self.vouch(xt)
+            self.vouch(xt, self.height + 1)
         elif verified_birth != xt.era.birth(self.height + 1):
             # What was signed named another block: the era is over.
             raise AncientBirth

@@ -2,10 +2,10 @@
 
     u32 length of what follows | u8 kind | u32 ticket | payload            integers little-endian
 
-Extrinsics go over in batches, as many as came in one turn of the event loop, and come back as a verdict
-each in the same order. News of blocks and fates goes the other way, in the order in which things
-happened. Everything else is a call with JSON arguments. Both ends are this program, started by one
-parent, so frames are not doubted.
+Extrinsics go over in batches, as many as came in one turn of the event loop, each behind the height for
+which its signature was verified (u32), and come back as a verdict each in the same order. News of
+blocks and fates goes the other way, in the order in which things happened. Everything else is a call
+with JSON arguments. Both ends are this program, started by one parent, so frames are not doubted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mycelia.primitives import AccountId, AppError, InvalidTransaction
 
 HEAD: Final = Struct("<IBI")
 _SIZE: Final = Struct("<I")
+_HEIGHT: Final = Struct("<I")
 _AFTER_LENGTH: Final = HEAD.size - _SIZE.size
 _HASH_BYTES: Final = 32
 _BATCH: Final = 256
@@ -115,6 +116,16 @@ def unpack(data: bytes) -> Iterator[bytes]:
         at += length
 
 
+def encode_submission(raw: bytes, height: int) -> bytes:
+    """An extrinsic that was verified for a block of a height; see `decode_submission`."""
+    return _HEIGHT.pack(height) + raw
+
+
+def decode_submission(data: bytes) -> tuple[bytes, int]:
+    """An extrinsic, and the height for which it was verified."""
+    return data[_HEIGHT.size :], _HEIGHT.unpack_from(data)[0]
+
+
 def encode_refusal(cause: InvalidTransaction) -> bytes:
     """A refusal for the other process; see `decode_refusal`."""
     return orjson.dumps([cause.code, cause.message, cause.detail, cause.custom])
@@ -144,15 +155,15 @@ class SealerClient:
         self._batch: list[bytes] = []
         self._futures: list[asyncio.Future[Any]] = []
 
-    def submit(self, raw: bytes) -> asyncio.Future[str]:
-        """Let a verified extrinsic wait: "ready" or "future", or `InvalidTransaction`."""
+    def submit(self, raw: bytes, height: int) -> asyncio.Future[str]:
+        """Let an extrinsic wait that was verified for this height: "ready" or "future", or `InvalidTransaction`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[str] = loop.create_future()
         if self._refuse_if_gone(future):
             return future
         if not self._batch:
             loop.call_soon(self._flush)
-        self._batch.append(raw)
+        self._batch.append(encode_submission(raw, height))
         self._futures.append(future)
         if len(self._batch) >= _BATCH:
             self._flush()

@@ -23,6 +23,7 @@ from mycelia.node.link import (
     STATUS_BYTE,
     Kind,
     Link,
+    decode_submission,
     encode_refusal,
     encode_sealed,
     pack,
@@ -115,12 +116,12 @@ class Sealer:
         """What each linked RPC process last said of itself."""
         return list(self._links.values())
 
-    def submit(self, raw: bytes, *, is_verified: bool) -> Status:
-        """Let an extrinsic wait; raises `InvalidTransaction`."""
+    def submit(self, raw: bytes, *, verified_for: int | None) -> Status:
+        """Let an extrinsic wait; raises `InvalidTransaction`. `verified_for` is as for `Chain.check`."""
         hash_ = blake2_256(raw)
         if hash_ in self._pool:
             raise AlreadyImported(hash_)
-        xt, validity = self._chain.check(raw, is_verified=is_verified)
+        xt, validity = self._chain.check(raw, verified_for=verified_for)
         status = self._pool.add(xt, validity, validity.account_nonce)
         self.counters.admitted += 1
         return status
@@ -130,7 +131,7 @@ class Sealer:
         return Rounds(
             self._chain,
             secret,
-            submit=lambda raw: self.submit(raw, is_verified=True),
+            submit=lambda raw: self.submit(raw, verified_for=self._chain.height + 1),
             next_nonce=self.next_nonce,
         )
 
@@ -214,7 +215,7 @@ class Sealer:
 
     def _take(self, link: Link, kind: Kind, ticket: int, payload: bytes) -> None:
         if kind is Kind.SUBMIT:
-            verdicts = [self._verdict(raw) for raw in unpack(payload)]
+            verdicts = [self._verdict(submission) for submission in unpack(payload)]
             link.send(Kind.VERDICTS, ticket, pack(verdicts))
             self._tell_fates()
         elif kind is Kind.CALL:
@@ -229,9 +230,10 @@ class Sealer:
             else:
                 link.send(Kind.RESULT, ticket, orjson.dumps(_refused(SEALS_BY_ITSELF)))
 
-    def _verdict(self, raw: bytes) -> bytes:
+    def _verdict(self, submission: bytes) -> bytes:
+        raw, height = decode_submission(submission)
         try:
-            return STATUS_BYTE[self.submit(raw, is_verified=True)]
+            return STATUS_BYTE[self.submit(raw, verified_for=height)]
         except InvalidTransaction as refusal:
             self.counters.refused += 1
             return encode_refusal(refusal)

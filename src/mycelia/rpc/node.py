@@ -100,17 +100,17 @@ class Node:
             del self._runtimes[next(iter(self._runtimes))]
         return found
 
-    def verified(self, raw: bytes) -> Extrinsic:
-        """Decode an extrinsic and verify its signature; raises `InvalidTransaction`."""
+    def verified(self, raw: bytes) -> tuple[Extrinsic, int]:
+        """An extrinsic, and the height for which its signature was verified; raises `InvalidTransaction`."""
         rules = self._stateless
         if rules is None:
             rules = self._stateless = self.runtime_at(None)
         xt = rules.decode(raw)
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
-        height = self.history.height() if self._told_height is None else self._told_height
-        verify_signature(rules, self.history, xt, height + 1)
-        return xt
+        head = self.history.height() if self._told_height is None else self._told_height
+        verify_signature(rules, self.history, xt, head + 1)
+        return xt, head + 1
 
     def on_sealed(self, sealed: Sealed) -> None:
         """Hear of a block; what reads the store may know of it already."""

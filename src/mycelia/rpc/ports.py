@@ -32,8 +32,8 @@ class Fate:
 class Sealer(Protocol):
     """The pool and the engine, at the other end of a socket. A lost socket fails every future."""
 
-    def submit(self, raw: bytes) -> Future[str]:
-        """Let a verified extrinsic wait: "ready" or "future", or `InvalidTransaction`."""
+    def submit(self, raw: bytes, height: int) -> Future[str]:
+        """Let an extrinsic wait that was verified for this height: "ready" or "future", or `InvalidTransaction`."""
         ...
 
     def next_nonce(self, who: AccountId) -> Future[int]:

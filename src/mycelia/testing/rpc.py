@@ -26,8 +26,8 @@ class InstantSealer:
         self.on_reverted: Callable[[Sealed], None] = lambda _: None
         self.times_ms: list[int] = []
 
-    def submit(self, raw: bytes) -> asyncio.Future[str]:
-        return self._answer(lambda: self._admit(raw))
+    def submit(self, raw: bytes, height: int) -> asyncio.Future[str]:
+        return self._answer(lambda: self._admit(raw, height))
 
     def next_nonce(self, who: AccountId) -> asyncio.Future[int]:
         waiting = self.pool.next_nonce(who)
@@ -54,8 +54,8 @@ class InstantSealer:
     def stats(self) -> asyncio.Future[dict[str, int | float]]:
         return self._answer(lambda: {"height": self.chain.height, "waiting": len(self.pool)})
 
-    def _admit(self, raw: bytes) -> str:
-        xt, validity = self.chain.check(raw, is_verified=True)
+    def _admit(self, raw: bytes, height: int) -> str:
+        xt, validity = self.chain.check(raw, verified_for=height)
         return self.pool.add(xt, validity, validity.account_nonce)
 
     def _seal(self) -> bytes:

@@ -177,7 +177,7 @@ def test_a_signature_is_verified_once_and_not_again() -> None:
     forged = raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]
     with pytest.raises(BadSignature):
         chain.check(forged)
-    xt, _ = chain.check(forged, is_verified=True)
+    xt, _ = chain.check(forged, verified_for=1)
     draft = chain.draft(SLOT_MS)
     draft.add(xt)  # our own RPC process vouched for it
 
@@ -194,6 +194,19 @@ def test_a_mortal_extrinsic_dies_with_its_era() -> None:
     grow(chain, blocks=1)
     with pytest.raises(AncientBirth):
         chain.draft(chain.now_ms() + 1).add(xt)
+
+
+def test_an_era_that_ended_since_its_signature_was_verified_is_over() -> None:
+    """The RPC process may hear of a block later than it submits for it; no block may hold what nobody can verify."""
+    chain = new_chain()
+    grow(chain, blocks=3)
+    era = {"era": {"period": 4, "current": 3}, "era_hash": chain.history.hash_at(3)}
+    raw = transfer(chain, ALICE, 0, **era)
+    grow(chain, blocks=2)
+    chain.check(raw, verified_for=4)  # two blocks behind, and its era goes on
+    grow(chain, blocks=1)
+    with pytest.raises(AncientBirth):
+        chain.check(raw, verified_for=6)
 
 
 def test_an_era_born_at_an_unknown_block_is_ancient() -> None:

@@ -17,6 +17,7 @@ from mycelia.node.link import (
     Link,
     SealerClient,
     decode_sealed,
+    decode_submission,
     encode_refusal,
     encode_sealed,
     pack,
@@ -92,10 +93,11 @@ def test_news_of_a_block_round_trip() -> None:
 
 
 async def test_what_comes_in_one_turn_goes_in_one_frame(ends: Ends) -> None:
-    futures = [ends.client.submit(raw) for raw in (b"one", b"two", b"three")]
+    futures = [ends.client.submit(raw, 7) for raw in (b"one", b"two", b"three")]
     ((kind, ticket, payload),) = await ends.received()
     assert kind is Kind.SUBMIT
-    assert list(unpack(payload)) == [b"one", b"two", b"three"]
+    submissions = [decode_submission(each) for each in unpack(payload)]
+    assert submissions == [(b"one", 7), (b"two", 7), (b"three", 7)]
     refusal = encode_refusal(PriorityTooLow(5, 4))
     ends.server.send(
         Kind.VERDICTS, ticket, pack([STATUS_BYTE["ready"], STATUS_BYTE["future"], refusal])
@@ -110,13 +112,13 @@ async def test_what_comes_in_one_turn_goes_in_one_frame(ends: Ends) -> None:
 
 async def test_a_large_batch_is_cut(ends: Ends) -> None:
     for number in range(600):
-        ends.client.submit(b"%d" % number)
+        ends.client.submit(b"%d" % number, 7)
     frames = await ends.received(3)
     assert [len(list(unpack(payload))) for _, _, payload in frames] == [256, 256, 88]
 
 
 async def test_custom_codes_survive_the_way(ends: Ends) -> None:
-    future = ends.client.submit(b"x")
+    future = ends.client.submit(b"x", 7)
     ((_, ticket, _),) = await ends.received()
     refusal = encode_refusal(InvalidTransaction("why", custom=7))
     ends.server.send(Kind.VERDICTS, ticket, pack([refusal]))
@@ -147,7 +149,7 @@ async def test_news_go_to_the_listener_however_they_are_cut(ends: Ends) -> None:
 
 
 async def test_a_lost_link_fails_what_waits_and_what_comes_after(ends: Ends) -> None:
-    waiting = [ends.client.submit(b"x"), ends.client.stats()]
+    waiting = [ends.client.submit(b"x", 7), ends.client.stats()]
     await ends.received(2)
     ends.server.close()
     for future in waiting:
@@ -155,6 +157,6 @@ async def test_a_lost_link_fails_what_waits_and_what_comes_after(ends: Ends) -> 
             await future
     assert ends.lost >= 1
     with pytest.raises(ConnectionError):
-        await ends.client.submit(b"y")
+        await ends.client.submit(b"y", 7)
     with pytest.raises(ConnectionError):
         await ends.client.stats()

@@ -39,9 +39,9 @@ async def test_measures_follow_the_chain_the_pool_the_disk_and_the_rpc(
     desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "data.mdb").write_bytes(bytes(100_000))
-    await desk.client.submit(transfer(desk.chain, ALICE, 0))
+    await desk.client.submit(transfer(desk.chain, ALICE, 0), desk.chain.height + 1)
     await desk.client.seal(2)
-    await desk.client.submit(transfer(desk.chain, ALICE, 1))
+    await desk.client.submit(transfer(desk.chain, ALICE, 1), desk.chain.height + 1)
     await desk.client.report({"sessions": 3, "head_subscriptions": 2, "answered": 40})
     text = await shown("/metrics", desk, tmp_path, caplog)
     for line in (

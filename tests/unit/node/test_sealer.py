@@ -70,7 +70,7 @@ async def desk() -> AsyncIterator[Desk]:
 async def test_extrinsics_are_admitted_or_refused_one_by_one(desk: Desk) -> None:
     good, gap = transfer(desk.chain, ALICE, 0), transfer(desk.chain, BOB, 4)
     verdicts = await asyncio.gather(
-        *(desk.client.submit(raw) for raw in (good, gap, good, b"\x10junk")),
+        *(desk.client.submit(raw, desk.chain.height + 1) for raw in (good, gap, good, b"\x10junk")),
         return_exceptions=True,
     )
     assert verdicts[:2] == ["ready", "future"]
@@ -83,13 +83,13 @@ async def test_the_signature_is_the_rpc_processs_business_once(desk: Desk) -> No
     raw = transfer(desk.chain, ALICE, 0)
     forged = raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]
     with pytest.raises(InvalidTransaction):
-        desk.sealer.submit(forged, is_verified=False)
-    assert desk.sealer.submit(forged, is_verified=True) == "ready"
+        desk.sealer.submit(forged, verified_for=None)
+    assert desk.sealer.submit(forged, verified_for=1) == "ready"
 
 
 async def test_news_of_a_block_name_what_it_holds(desk: Desk) -> None:
     raw = transfer(desk.chain, ALICE, 0)
-    await desk.client.submit(raw)
+    await desk.client.submit(raw, desk.chain.height + 1)
     (hash_,) = await desk.client.seal(1)
     ((kind, payload),) = desk.news
     assert kind is Kind.SEALED
@@ -102,7 +102,7 @@ async def test_fates_are_told_in_order(desk: Desk) -> None:
     future, first = transfer(desk.chain, ALICE, 1), transfer(desk.chain, ALICE, 0)
     richer = transfer(desk.chain, ALICE, 0, tip=7)
     for raw in (future, first, richer):
-        await desk.client.submit(raw)
+        await desk.client.submit(raw, desk.chain.height + 1)
     await desk.client.stats()
     fates = [fate for _, payload in desk.news for fate in orjson.loads(payload)]
     assert fates == [
@@ -113,7 +113,7 @@ async def test_fates_are_told_in_order(desk: Desk) -> None:
 
 async def test_questions_are_answered(desk: Desk) -> None:
     raw = transfer(desk.chain, ALICE, 0)
-    await desk.client.submit(raw)
+    await desk.client.submit(raw, desk.chain.height + 1)
     assert await desk.client.next_nonce(ALICE.account) == 1
     assert await desk.client.next_nonce(BOB.account) == 0
     assert await desk.client.pending() == [raw]
@@ -139,7 +139,7 @@ async def test_a_check_that_breaks_is_a_refusal(
 
     monkeypatch.setattr(desk.chain.runtime, "check", breaks)
     with pytest.raises(InvalidTransaction):
-        await desk.client.submit(transfer(desk.chain, ALICE, 0))
+        await desk.client.submit(transfer(desk.chain, ALICE, 0), desk.chain.height + 1)
     assert "extrinsic_broke_a_check" in caplog.text
 
 
@@ -160,7 +160,7 @@ async def test_a_bug_met_in_a_check_stops_the_node_with_its_reason(
     stopped = asyncio.create_task(
         until_stopped(desk.sealer, Idle(), asyncio.Event())  # type: ignore[arg-type]
     )
-    submission = desk.client.submit(transfer(desk.chain, ALICE, 0))
+    submission = desk.client.submit(transfer(desk.chain, ALICE, 0), desk.chain.height + 1)
     with pytest.raises(Bug, match="issuance is negative"):
         await asyncio.wait_for(stopped, 30)
     desk.client.link.close()
@@ -195,9 +195,9 @@ async def test_orders_of_time_go_over_the_link_and_a_revert_is_told_before_its_a
 ) -> None:
     (first,) = await desk.client.seal(1)
     assert await desk.client.snapshot() == first
-    await desk.client.submit(transfer(desk.chain, ALICE, 0))
+    await desk.client.submit(transfer(desk.chain, ALICE, 0), desk.chain.height + 1)
     await desk.client.seal(2)
-    await desk.client.submit(transfer(desk.chain, ALICE, 1))
+    await desk.client.submit(transfer(desk.chain, ALICE, 1), desk.chain.height + 1)
     desk.news.clear()
     await desk.client.revert(first)
     assert [kind for kind, _ in desk.news] == [Kind.FATES, Kind.REVERTED]

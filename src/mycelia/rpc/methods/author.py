@@ -19,7 +19,7 @@ from mycelia.rpc.session import Session
 from mycelia.runtime import Extrinsic
 
 
-def _verified(node: Node, raw: bytes) -> Extrinsic:
+def _verified(node: Node, raw: bytes) -> tuple[Extrinsic, int]:
     try:
         return node.verified(raw)
     except MalformedTransaction as cause:
@@ -31,15 +31,15 @@ def _verified(node: Node, raw: bytes) -> Extrinsic:
 @method("author_submitExtrinsic")
 def submit(node: Node, extrinsic: Hex) -> Future[str]:
     """Let a signed extrinsic wait for a block; its hash."""
-    xt = _verified(node, extrinsic)
-    return then(node.sealer.submit(extrinsic), lambda _: to_hex(xt.hash))
+    xt, height = _verified(node, extrinsic)
+    return then(node.sealer.submit(extrinsic, height), lambda _: to_hex(xt.hash))
 
 
 @method("author_submitAndWatchExtrinsic")
 def submit_and_watch(node: Node, session: Session | None, extrinsic: Hex) -> Future[str]:
     """Let a signed extrinsic wait for a block and tell what becomes of it."""
     session = hub.require(session)
-    xt = _verified(node, extrinsic)
+    xt, height = _verified(node, extrinsic)
     # Before the sealer hears of it: its block may be the next thing it tells us.
     subscription = node.hub.watch(session, xt.hash)
 
@@ -47,7 +47,7 @@ def submit_and_watch(node: Node, session: Session | None, extrinsic: Hex) -> Fut
         subscription.push(status)
         return subscription.id
 
-    return then(node.sealer.submit(extrinsic), accepted, subscription.end)
+    return then(node.sealer.submit(extrinsic, height), accepted, subscription.end)
 
 
 @method("author_unwatchExtrinsic")
