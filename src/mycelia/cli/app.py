@@ -27,7 +27,10 @@ Hotkey = Annotated[str, typer.Option(help="Name of the hotkey in the wallet.")]
 Log = Annotated[Path | None, typer.Option(help="File for events, one JSON object per line.")]
 Status = Annotated[Path | None, typer.Option(help="File for the newest state, as JSON.")]
 Monitor = Annotated[
-    int | None, typer.Option(help="Loopback port of /metrics and /health; 0 takes a free one.")
+    int | None,
+    typer.Option(
+        min=0, max=65535, help="Loopback port of /metrics and /health; 0 takes a free one."
+    ),
 ]
 Models = Annotated[Path | None, typer.Option(help="Folder of models; the user's cache if absent.")]
 Subnets = Annotated[
@@ -97,7 +100,9 @@ def up(
 @app.command()
 def mine(
     subnet: Annotated[str, typer.Argument(help="A subnet's file, or a built-in one's name.")],
-    netuid: Annotated[int, typer.Option(help="The subnet's number on the chain.")],
+    netuid: Annotated[
+        int, typer.Option(min=0, max=65535, help="The subnet's number on the chain.")
+    ],
     wallet: Wallet,
     variant: Annotated[
         str | None, typer.Option("--miner", help="Which of its miners; the first if absent.")
@@ -109,7 +114,9 @@ def mine(
     public_host: Annotated[
         str | None, typer.Option(help="Address to publish, if it is another one.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to serve on; 0 takes a free one.")
+    ] = 0,
     gateway: Annotated[
         list[str] | None, typer.Option(help="Hotkey of a gateway to serve, besides validators.")
     ] = None,
@@ -136,13 +143,18 @@ def validate(
     ],
     wallet: Wallet,
     netuid: Annotated[
-        int | None, typer.Option(help="The subnet's number on the chain, if there is one subnet.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="The subnet's number on the chain, if there is one subnet."
+        ),
     ] = None,
     hotkey: Hotkey = "default",
     wallets: Wallets = _USER_WALLETS,
     endpoint: Endpoint = _ENDPOINT,
     ledger: Annotated[Path, typer.Option(help="SQLite file of samples.")] = Path("ledger.sqlite"),
-    round_seconds: Annotated[float, typer.Option(help="Between two rounds of a subnet.")] = 5.0,
+    round_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Between two rounds of a subnet.")
+    ] = 5.0,
     log: Log = None,
     status: Status = None,
     monitor_port: Monitor = None,
@@ -167,7 +179,9 @@ def serve(
     wallets: Wallets = _WALLETS,
     endpoint: Endpoint = _ENDPOINT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8080,
     keys: Annotated[
         Path | None, typer.Option(help="File of API keys; without it everybody is served.")
     ] = None,

@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 import bittensor
 from bittensor.intents import normalize
+from bittensor.settings import resolve_endpoint
 
 from mycelia.neuron.book import Identity
 from mycelia.neuron.sealing import COMMIT_VERSION, Beacon, own_beacon, sealed_row
@@ -126,6 +127,17 @@ class Chain:
     _client: bittensor.Client | None = field(default=None, init=False, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     _genesis: str = field(default="", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises AppError for an endpoint that no wait will turn into a node."""
+        try:
+            resolve_endpoint(self.endpoint)
+        except ValueError as error:
+            raise AppError(
+                "bad_endpoint",
+                f"{self.endpoint!r} is no node's WebSocket.",
+                "Write --endpoint ws://HOST:PORT, or wss:// with a certificate.",
+            ) from error
 
     async def client(self) -> bittensor.Client:
         """The SDK's client, connected. Raises ChainAway."""

@@ -7,17 +7,20 @@ chain. While the node is away it keeps serving whom it knew.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mycelia.crypto import ss58_decode
 from mycelia.monitor import Health, Metric, Monitor
 from mycelia.neuron.chain import CallFailed, ChainAway, ChainPort, Metagraph, Neuron
 from mycelia.neuron.claims import Claim
 from mycelia.neuron.events import EventLog, StatusFile
 from mycelia.neuron.routes import Traffic, batch_size, routes
 from mycelia.neuron.subnet import Limits, Miner, Subnet
+from mycelia.primitives.errors import AppError
 from mycelia.wire.contract import AllowSet, Signer, WireLimits
 from mycelia.wire.server import WireServer
 
@@ -51,6 +54,30 @@ class MinerConfig:
     """Of metrics and health, on loopback; 0 takes a free one, None has none."""
     public_host: str | None = None
     """What the chain is told, where it differs from `host`: behind a router, or on all interfaces."""
+
+    def __post_init__(self) -> None:
+        """Raises AppError for what would be found out only once the hotkey is registered."""
+        if self.announce and not _is_reachable(self.public_host or self.host):
+            raise AppError(
+                "bad_public_host",
+                f"The chain cannot be told {self.public_host or self.host!r} as a miner's address.",
+                "Give --public-host the IP address at which validators reach this machine.",
+            )
+        for hotkey in self.gateways:
+            try:
+                ss58_decode(hotkey)
+            except ValueError as error:
+                raise AppError(
+                    "bad_hotkey", f"{hotkey!r} is no hotkey.", "Give --gateway an SS58 address."
+                ) from error
+
+
+def _is_reachable(host: str) -> bool:
+    """Whether a host is an address that means a single machine to others."""
+    try:
+        return not ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def wire_limits(limits: Limits, batch: int = 1) -> WireLimits:
@@ -107,19 +134,26 @@ class MinerProcess:
         self._registered: bool | None = None
 
     async def run(self, stop: Stop) -> None:
-        """Serve until `stop`. Raises AppError when the port is taken."""
+        """Serve until `stop`. Raises AppError when the port is taken.
+
+        What the tasks beside the server cannot handle ends it: nobody would hear of the chain again.
+        """
         self.port = await self._server.start(self._config.host, self._config.port)
         self._log.emit("listening", host=self._config.host, port=self.port)
         if self._config.monitor_port is not None:
             await self._monitor.start(self._config.monitor_port)
         following = asyncio.create_task(self._follow())
         reporting = asyncio.create_task(self._report())
+        stopping = asyncio.create_task(stop.wait())
+        tasks = (following, reporting, stopping)
         try:
-            await stop.wait()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in (following, reporting):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(following, reporting, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._server.stop()
             await self._monitor.stop()
             self._log.emit("stopped", requests=self.traffic.requests)
@@ -141,7 +175,12 @@ class MinerProcess:
             except (ChainAway, CallFailed) as error:
                 # Said once per kind of trouble: an absent node would fill the log.
                 if error.code != trouble:
-                    self._log.emit("chain_trouble", code=error.code, message=error.message)
+                    self._log.emit(
+                        "chain_trouble",
+                        code=error.code,
+                        message=error.message,
+                        remedy=error.remedy,
+                    )
                 trouble = self._chain_state = error.code
             # Not in step with the other miners of a machine.
             await asyncio.sleep(REFRESH_S * random.uniform(0.8, 1.2))  # noqa: S311 - jitter

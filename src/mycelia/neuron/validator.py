@@ -396,7 +396,11 @@ class Validator:
         """Said once per kind of trouble: an absent node would fill the log."""
         if seat.trouble != error.code:
             self._log.emit(
-                "chain_trouble", subnet=seat.subnet.name, code=error.code, message=error.message
+                "chain_trouble",
+                subnet=seat.subnet.name,
+                code=error.code,
+                message=error.message,
+                remedy=error.remedy,
             )
         seat.trouble = error.code
 

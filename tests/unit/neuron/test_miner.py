@@ -319,6 +319,33 @@ async def test_failing_miner_answers_500_and_lives_on():
         assert await ask(endpoint, VALIDATOR)
 
 
+@pytest.mark.parametrize(
+    ("host", "public_host"),
+    [("0.0.0.0", None), ("::", None), ("localhost", None), ("127.0.0.1", "example.com")],
+)
+def test_an_address_that_the_chain_cannot_be_told_is_refused(host, public_host):
+    with pytest.raises(AppError, match="cannot be told") as refused:
+        MinerConfig(1, host, 0, public_host=public_host)
+    assert "--public-host" in refused.value.remedy
+    MinerConfig(1, host, 0, public_host="10.1.2.3")
+    MinerConfig(1, host, 0, public_host=public_host, announce=False)
+
+
+def test_a_gateway_that_is_no_hotkey_is_refused():
+    with pytest.raises(AppError, match="'alice' is no hotkey"):
+        MinerConfig(1, HOST, 0, frozenset({"alice"}))
+
+
+async def test_what_the_miner_cannot_handle_ends_it():
+    class Odd(MemoryChain):
+        async def metagraph(self, netuid):
+            raise LookupError("nobody expects this")
+
+    process = MinerProcess(Sum, honest, MINER, Odd(chain().graph), MinerConfig(1, HOST, 0))
+    with pytest.raises(LookupError, match="nobody expects"):
+        await asyncio.wait_for(process.run(asyncio.Event()), 30)
+
+
 async def test_taken_port_is_an_error_with_a_remedy():
     async with running(chain()) as (process, _):
         second = MinerProcess(Sum, honest, MINER, chain(), MinerConfig(1, HOST, process.port))
