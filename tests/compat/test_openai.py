@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -26,7 +26,9 @@ from mycelia.wire.listener import Listener
 GATEWAY = bittensor_core.Keypair.create_from_uri("//gateway")
 MODEL = SPEC.openai_model
 HELLO = [{"role": "user", "content": "hello"}]
-LIMITS = WireLimits(body_bytes=64 * 1024, inflight=4, body_s=0.5, head_s=0.5)
+LONG_S = 10.0
+"""For what comes at once; shorter than any deadline of an answer."""
+LIMITS = WireLimits(body_bytes=64 * 1024, inflight=4, body_s=30.0, head_s=30.0)
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Network:
 
     found: list[Route] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Metrics = field(default_factory=Metrics)
     url: str = ""
@@ -117,6 +120,7 @@ async def stubborn(network) -> AsyncIterator[Network]:
     """A gateway and one miner that never comes to an end."""
 
     async def ramble(ask: Ask) -> AsyncIterator[Piece]:
+        network.begun.set()
         try:
             while True:
                 yield Piece(text="and ", tokens=(1,))
@@ -282,17 +286,21 @@ async def test_leaving_a_stream_cancels_the_miner(stubborn):
         async for _ in stream:
             break
         await stream.close()
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(LONG_S):
             await stubborn.cancelled.wait()
 
 
 async def test_leaving_a_plain_request_cancels_the_miner(stubborn):
     async with stubborn.client() as client:
-        with pytest.raises(openai.APITimeoutError):
-            await client.chat.completions.create(model=MODEL, messages=HELLO, timeout=0.3)
-        async with asyncio.timeout(1.0):
+        asked = asyncio.create_task(
+            client.chat.completions.create(model=MODEL, messages=HELLO, timeout=600.0)
+        )
+        async with asyncio.timeout(LONG_S):
+            await stubborn.begun.wait()
+            asked.cancel()
             await stubborn.cancelled.wait()
-    assert stubborn.metrics.inflight == 0
+            while stubborn.metrics.inflight:  # noqa: ASYNC110 - it ends by itself
+                await asyncio.sleep(0.01)
 
 
 async def test_the_typed_call_of_a_subnet(poet):
@@ -419,6 +427,26 @@ def _process(network: Network, name: str, pause_s: float, incentive: float):
         miner.stdout.close()
 
 
+@contextlib.asynccontextmanager
+async def _stalls() -> AsyncIterator[Callable[[], float]]:
+    """Seconds for which this process, gateway and all, was kept from running meanwhile."""
+    lost_s = 0.0
+
+    async def beat() -> None:
+        nonlocal lost_s
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(0.02)
+            late_s = time.monotonic() - before_s - 0.02
+            lost_s += late_s if late_s > 0.1 else 0.0
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield lambda: lost_s
+    finally:
+        beating.cancel()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -435,9 +463,11 @@ async def test_an_answer_comes_within_5_s_of_the_best_miners_death(network, numb
             assert "best!" in [await say(client) for _ in range(3)]
             os.kill(best.pid, number)
             for _ in range(4):
-                started_s = time.monotonic()
-                assert await say(client) == "next!"
-                assert time.monotonic() - started_s < 5.0
+                async with _stalls() as stalled_s:
+                    started_s = time.monotonic()
+                    assert await say(client) == "next!"
+                    took_s = time.monotonic() - started_s
+                assert took_s < 5.0 + stalled_s()
 
 
 @pytest.mark.slow

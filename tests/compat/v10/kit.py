@@ -20,7 +20,9 @@ import bittensor as bt  # noqa: E402 - it reads HOME and the arguments when impo
 from bittensor_wallet import Keypair  # noqa: E402
 
 TAO = 10**9
-PATIENCE_S = 20
+PATIENCE_S = 60
+TEMPO = 200
+"""Blocks between two epochs: longer than what a step does in one of them."""
 STEPS: list[Callable[[], None]] = []
 chain = bt.Subtensor(network=URL)
 made: dict[str, Any] = {}
@@ -95,6 +97,6 @@ def until(what: str, holds: Callable[[], Any]) -> None:
         time.sleep(0.1)
 
 
-def epoch() -> int:
-    """Number of the subnet's epoch."""
-    return int(chain.query_subtensor("SubnetEpochIndex", params=[made["netuid"]]).value)
+def to_next_epoch() -> None:
+    """Have the blocks sealed up to the one in which the subnet's next epoch runs."""
+    chain.substrate.rpc_request("mycelia_sealEpoch", [made["netuid"]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit import ALICE, BOB, CHARLIE, chain, cold, done, epoch, hot, made, raw, step, sudo, until
+from kit import ALICE, BOB, CHARLIE, chain, cold, done, hot, made, raw, step, sudo, to_next_epoch
 
 BOB_UID = 1
 SALT = [7, 7, 7, 7]
@@ -13,32 +13,38 @@ def rows() -> dict[int, list[tuple[int, int]]]:
     return dict(chain.weights(made["netuid"]))
 
 
-def to_next_epoch() -> None:
-    """Wait for the subnet's next epoch."""
-    now = epoch()
-    until("an epoch", lambda: epoch() > now)
-
-
 @step
 def stake_gives_a_permit() -> None:
     netuid = made["netuid"]
-    until("a permit", lambda: chain.get_subnet_validator_permits(netuid)[BOB_UID])
+    to_next_epoch()
+    assert chain.get_subnet_validator_permits(netuid)[BOB_UID]
+
+
+@step
+def stake_is_taken_back() -> None:
+    # What the owner got with each block so far would outvote Bob, on a slow machine by far.
+    netuid = made["netuid"]
+    held = chain.get_stake_for_hotkey(hot(ALICE), netuid)
+    done(chain.unstake(ALICE, netuid, hot(ALICE), held * 0.95, wait_for_finalization=True))
+    assert chain.get_stake_for_hotkey(hot(ALICE), netuid).rao < held.rao / 10
 
 
 @step
 def weights_are_set_in_the_open() -> None:
+    before = chain.get_current_block()
     response = chain.set_weights(
         BOB, made["netuid"], uids=[0, 2], weights=[0.5, 1.0], version_key=0
     )
     done(response)
     assert rows()[BOB_UID] == [(0, 32_768), (2, 65_535)]
-    assert chain.blocks_since_last_update(made["netuid"], BOB_UID) < 20
+    age = chain.blocks_since_last_update(made["netuid"], BOB_UID)
+    assert age <= chain.get_current_block() - before
 
 
 @step
 def bonds_follow_weights() -> None:
     netuid = made["netuid"]
-    until("a bond", lambda: dict(dict(chain.bonds(netuid)).get(BOB_UID, [])).get(2))
+    to_next_epoch()
     assert dict(dict(chain.bonds(netuid))[BOB_UID])[2] > 0
 
 
@@ -74,6 +80,7 @@ def weights_are_committed_by_hash_and_revealed_an_epoch_later() -> None:
     # No version: this client puts its default into the hash, whatever it is told.
     row = {"uids": [0, 2], "weights": [65_535, 16_384], "salt": SALT}
     assert not chain.reveal_weights(BOB, netuid, max_attempts=1, **row).success
+    to_next_epoch()
     done(chain.commit_weights(BOB, netuid, max_attempts=1, **row))
     assert not chain.reveal_weights(BOB, netuid, max_attempts=1, **row).success
     assert rows()[BOB_UID] == [(0, 32_768), (2, 65_535)]
@@ -113,11 +120,13 @@ def too_few_stake_is_refused_before_a_block() -> None:
 def children_wait_and_take_effect() -> None:
     netuid, half = made["netuid"], [(0.5, hot(CHARLIE))]
     done(chain.root_set_pending_childkey_cooldown(ALICE, 3))
+    to_next_epoch()
     done(chain.set_children(BOB, netuid, hot(BOB), half))
     pending, block = chain.get_children_pending(hot(BOB), netuid)
     assert [child for _, child in pending] == [hot(CHARLIE)]
     assert block > 0
-    until("children", lambda: chain.get_children(hot(BOB), netuid)[1])
+    for _ in range(2):
+        to_next_epoch()
     succeeded, children, _ = chain.get_children(hot(BOB), netuid)
     assert succeeded
     assert [(round(share, 6), child) for share, child in children] == half
