@@ -171,6 +171,17 @@ def test_update_symbol(world) -> None:
     )
 
 
+def test_what_a_new_pool_holds_fits_however_cheap_alpha_is(world) -> None:
+    pools = world.pallets.pools
+    lost = pools.subnet_tao[NETUID] - 10**6
+    pools.subnet_tao[NETUID], pools.subnet_alpha_in[NETUID] = 10**6, 21 * 10**15
+    pools.total_stake = pools.total_stake - lost
+    assert world.admin("network_rate_limit", rate_limit=0).succeeded
+    world.create_subnet("//Alice", 2)
+    assert pools.subnet_alpha_in[NetUid(2)] == 2**64 - 1
+    world.seal()
+
+
 def test_a_new_subnet_opens_at_the_median_price(world) -> None:
     world.admin("network_rate_limit", rate_limit=0)
     world.call(

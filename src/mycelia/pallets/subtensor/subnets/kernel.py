@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mycelia.primitives import AccountId, NetUid, Tao
+from mycelia.primitives.fixed import U64_MAX
 
 PALLET_ID: Final = b"subtensr"
 BURN_ID: Final = b"burntnsr"
@@ -68,5 +69,9 @@ BURN_ACCOUNT: Final = AccountId((b"modl" + BURN_ID).ljust(32, b"\0"))
 
 
 def alpha_at_price(tao_rao: Tao, price_q64: int) -> int:
-    """The alpha beside `tao_rao` in a pool that opens at `price_q64`, rounded down."""
-    return (tao_rao << 64) // price_q64
+    """The alpha beside `tao_rao` in a pool that opens at `price_q64`, rounded down.
+
+    Source: `subnets/subnet.rs::do_register_network`
+    Differs: what does not fit into 64 bits is cut to them; there the pool opens without alpha.
+    """
+    return min(U64_MAX, (tao_rao << 64) // price_q64)
