@@ -7,17 +7,8 @@ machine from others, so its digest is recorded when it is made.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-
-if TYPE_CHECKING:
-    from mycelia.models.store import ModelStore
-
-Progress = Callable[[str, int, int], None]
-"""Told what is going on, and how much of how much is done (bytes, or steps of a recipe)."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +62,12 @@ class Made:
     file: str
     """Its name in the store. A recipe that changes gets another one, so no old file is used."""
     recipe: str
-    """`module:function`, imported when needed; called as `function(store, target, progress)`."""
+    """`module:function`, imported when needed: a `store.Recipe`."""
     of: tuple[str, ...] = ()
     """Models that the recipe reads; they are ensured first."""
     licence: str = "Apache-2.0"
     running: Running | None = None
     """As above."""
-
-    def make(self, store: ModelStore, target: Path, progress: Progress) -> None:
-        """Write the file to `target`."""
-        module, function = self.recipe.split(":")
-        # The name of a function in a module is text, so its type is only known to this table.
-        recipe = cast(
-            "Callable[[ModelStore, Path, Progress], None]",
-            getattr(importlib.import_module(module), function),
-        )
-        recipe(store, target, progress)
 
 
 Model = Packaged | Made

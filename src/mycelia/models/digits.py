@@ -16,16 +16,14 @@ import gzip
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mycelia.models.catalog import DIGITS, Progress
+from mycelia.models.catalog import DIGITS
+from mycelia.models.store import ModelStore, Progress
 from mycelia.primitives.errors import AppError
-
-if TYPE_CHECKING:
-    from mycelia.models.store import ModelStore
 
 CELL = 16
 """Side of a cell in pixels."""

@@ -12,8 +12,8 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
 
-from mycelia.models.catalog import SMOLLM2, Progress
-from mycelia.models.store import ModelStore
+from mycelia.models.catalog import SMOLLM2
+from mycelia.models.store import ModelStore, Progress
 
 _MOSTLY_Q4_0 = 2  # value of `general.file_type`
 

