@@ -40,6 +40,7 @@ SEALS_BY_ITSELF: Final = AppError(
     "This node seals by itself.",
     "Start it with --dev or --manual to give it orders.",
 )
+_LISTED_BYTES: Final = 4 * 1024 * 1024
 ORDERS: Final = ("seal", "seal_epoch", "snapshot", "revert", "set_time")
 """Calls that change the course of time; for development."""
 
@@ -245,12 +246,22 @@ class Sealer:
             self.counters.refused += 1
             return encode_refusal(InvalidTransaction("The runtime can't judge this extrinsic"))
 
+    def _listed(self) -> list[str]:
+        """What waits, oldest first, as much of it as one answer should hold."""
+        found, left = [], _LISTED_BYTES
+        for entry in self._pool.entries():
+            left -= len(entry.xt.raw)
+            if left < 0:
+                break
+            found.append(entry.xt.raw.hex())
+        return found
+
     def _answer(self, name: str, argument: Any) -> Any:
         match name:
             case "next_nonce":
                 return self.next_nonce(AccountId(bytes.fromhex(argument)))
             case "pending":
-                return [entry.xt.raw.hex() for entry in self._pool.entries()]
+                return self._listed()
             case "start":
                 return self._start_info
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -46,6 +47,8 @@ class Node:
         self._runtimes: dict[int, tuple[Runtime, MeteredOverlay]] = {}
         self._stateless: Runtime | None = None
         self._told_height: int | None = None
+        self.listing: Future[list[bytes]] | None = None
+        """What waits, being asked for or asked for last."""
 
     def height_of(self, hash_: bytes | None) -> int:
         """Height of a block hash, of the head for None; raises the unknown-block error."""

@@ -41,7 +41,7 @@ class Sealer(Protocol):
         ...
 
     def pending(self) -> Future[list[bytes]]:
-        """What waits, oldest first."""
+        """What waits, oldest first, up to 4 MiB of it."""
         ...
 
     def seal(self, blocks: int) -> Future[list[bytes]]:

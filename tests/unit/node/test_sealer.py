@@ -87,6 +87,17 @@ async def test_the_signature_is_the_rpc_processs_business_once(desk: Desk) -> No
     assert desk.sealer.submit(forged, verified_for=1) == "ready"
 
 
+async def test_what_waits_is_listed_as_far_as_an_answer_should_reach(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raws = [transfer(desk.chain, ALICE, nonce) for nonce in range(3)]
+    for raw in raws:
+        await desk.client.submit(raw, desk.chain.height + 1)
+    assert await desk.client.pending() == raws
+    monkeypatch.setattr("mycelia.node.sealer._LISTED_BYTES", sum(map(len, raws)) - 1)
+    assert await desk.client.pending() == raws[:2]
+
+
 async def test_news_of_a_block_name_what_it_holds(desk: Desk) -> None:
     raw = transfer(desk.chain, ALICE, 0)
     await desk.client.submit(raw, desk.chain.height + 1)

@@ -281,6 +281,20 @@ async def test_a_submitted_extrinsic_is_known_by_its_hash_and_waits(desk: Desk) 
     assert await desk.ask("author_pendingExtrinsics") == []
 
 
+async def test_what_waits_is_listed_for_one_at_a_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(desk.sealer, "pending", lambda: asked)
+    first = asyncio.create_task(desk.ask("author_pendingExtrinsics"))
+    await asyncio.sleep(0)  # it has asked, and waits
+    async with asyncio.timeout(30):
+        assert (await desk.refusal("author_pendingExtrinsics"))["code"] == -32000
+    asked.set_result([b"\1"])
+    assert await first == ["0x01"]
+    assert await desk.ask("author_pendingExtrinsics") == ["0x01"]
+
+
 async def test_the_next_index_counts_what_waits_and_the_api_does_not(desk: Desk) -> None:
     for nonce in (0, 1, 5):
         await desk.ask("author_submitExtrinsic", signed(desk, nonce))

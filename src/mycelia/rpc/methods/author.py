@@ -10,7 +10,7 @@ from asyncio import Future
 from mycelia.crypto import ss58_decode
 from mycelia.primitives.errors import MalformedTransaction
 from mycelia.rpc import hub
-from mycelia.rpc.errors import BAD_FORMAT, RpcError, invalid_params
+from mycelia.rpc.errors import BAD_FORMAT, BUSY, RpcError, invalid_params
 from mycelia.rpc.futures import then
 from mycelia.rpc.node import Node
 from mycelia.rpc.registry import Hex, method
@@ -58,8 +58,11 @@ def unwatch(_node: Node, session: Session | None, subscription: str) -> bool:
 
 @method("author_pendingExtrinsics")
 def pending(node: Node) -> Future[list[str]]:
-    """All extrinsics that wait, oldest first."""
-    return then(node.sealer.pending(), lambda raws: [to_hex(raw) for raw in raws])
+    """Extrinsics that wait, oldest first, up to 4 MiB of them. One list is made at a time."""
+    if node.listing is not None and not node.listing.done():
+        raise RpcError(BUSY, "What waits is being listed already", "Ask again in a moment.")
+    node.listing = node.sealer.pending()
+    return then(node.listing, lambda raws: [to_hex(raw) for raw in raws])
 
 
 @method("account_nextIndex", "system_accountNextIndex")
