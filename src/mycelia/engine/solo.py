@@ -165,18 +165,22 @@ class Solo:
         hashes: list[bytes] = []
         rejected = 0
         passed_over: set[AccountId] = set()
+        revealed: set[bytes] = set()
         for secret in list(self._opened.values()):
-            self._take_secret(draft, secret)
+            if self._take_secret(draft, secret):
+                revealed.add(secret.hash)
         for entry in self._pool.ready():
             if draft.is_full:
                 break
-            if entry.sender in passed_over:
+            if entry.sender in passed_over or entry.xt.hash in revealed:
                 continue
             if not draft.fits(len(entry.xt.raw)):
                 passed_over.add(entry.sender)  # what follows it would leave a gap
             elif self._take(draft, entry.xt):
                 hashes.append(entry.xt.hash)
-                self._open(draft, entry.xt)
+                hidden = self._hidden_in(entry.xt)
+                if hidden is not None and self._take_secret(draft, hidden):
+                    revealed.add(hidden.hash)
             elif entry.xt.hash in self._pool:
                 passed_over.add(entry.sender)
             else:
@@ -187,7 +191,7 @@ class Solo:
             if now >= slice_ends:
                 await asyncio.sleep(0)
                 slice_ends = time.perf_counter() + _SLICE_S
-        return hashes, rejected
+        return [*hashes, *sorted(revealed)], rejected
 
     def _take(self, draft: Draft, xt: Extrinsic) -> bool:
         """Include an extrinsic of the pool; what never fits leaves it."""
@@ -196,20 +200,19 @@ class Solo:
             self._pool.reject(xt.hash)
         return taken is True
 
-    def _open(self, draft: Draft, xt: Extrinsic) -> None:
-        """Include what an extrinsic hides, if it hides one for us."""
+    def _hidden_in(self, xt: Extrinsic) -> Extrinsic | None:
+        """What an extrinsic hides, if it hides one for us."""
         ciphertext = ciphertext_in(xt.call)
         hidden = self._shield.opened(ciphertext) if self._shield and ciphertext else None
         if hidden is None:
-            return
+            return None
         try:
-            secret = self._chain.runtime.decode(hidden)
+            return self._chain.runtime.decode(hidden)
         except InvalidTransaction as refusal:
             log.info("secret_refused in=0x%s cause=%r", xt.hash.hex(), refusal.detail)
-        else:
-            self._take_secret(draft, secret)
+            return None
 
-    def _take_secret(self, draft: Draft, xt: Extrinsic) -> None:
+    def _take_secret(self, draft: Draft, xt: Extrinsic) -> bool:
         """Include an extrinsic that was hidden, or keep it for the next block where it doesn't fit."""
         taken = self._tried(draft, xt) if draft.fits(len(xt.raw)) else None
         if taken is None:
@@ -218,6 +221,7 @@ class Solo:
             self._opened.pop(xt.hash, None)
         if taken and xt.signer is not None:
             self._spent.append((xt.signer, xt.nonce))
+        return taken is True
 
     def _tried(self, draft: Draft, xt: Extrinsic) -> bool | None:
         """Whether an extrinsic was included; None when it may fit a later block. An edge: see the last clauses."""
