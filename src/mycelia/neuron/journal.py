@@ -16,6 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -171,7 +172,8 @@ class Journal:
             if failure is not None:
                 job.loop = None
         for loop, settled in by_loop.items():
-            loop.call_soon_threadsafe(_resolve, settled)
+            with suppress(RuntimeError):  # the loop was closed a moment ago
+                loop.call_soon_threadsafe(_resolve, settled)
 
 
 def _is_of_disk(error: Exception) -> bool:
