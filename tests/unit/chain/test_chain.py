@@ -261,3 +261,18 @@ def test_an_empty_proposal_is_refused() -> None:
     chain = new_chain()
     with pytest.raises(InvalidBlock):
         chain.process(Proposal(1, chain.head_hash, 1, ()))
+
+
+@pytest.mark.parametrize("places", ["TT", "KT", "TSK", "S", "ST", "TST"])
+def test_what_the_author_says_stands_once_and_in_its_place(places: str) -> None:
+    """T is the time, K the author's key, S a signed extrinsic."""
+    chain = new_chain()
+    said = {
+        "T": chain.runtime.inherent(SLOT_MS),
+        "K": chain.runtime.announcement(bytes(1_184)),
+        "S": transfer(chain, ALICE, 0),
+    }
+    proposal = Proposal(1, chain.head_hash, 1, tuple(said[kind] for kind in places))
+    with pytest.raises(InvalidBlock, match="Expected extrinsic"):
+        chain.process(proposal)
+    chain.process(replace(proposal, extrinsics=(said["T"], said["S"])))
