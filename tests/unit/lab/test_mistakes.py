@@ -11,6 +11,7 @@ from mycelia.primitives.errors import AppError
 from tests.unit.neuron.kit import Sum, honest
 
 QUICK = TrialConfig(epochs=1, rounds=4)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def spec(subnet=Sum, miner=honest):
