@@ -30,6 +30,7 @@ from typing import Any, Protocol
 
 import httptools
 
+from mycelia.wire import refusals
 from mycelia.wire.buckets import Buckets, source_of
 from mycelia.wire.contract import WireLimits
 from mycelia.wire.errors import Rejection
@@ -173,7 +174,7 @@ class Connection(asyncio.Protocol):
         elif port.has_room_for(self):
             self.expires_s = monotonic() + self._limits.head_s
         else:
-            self._give_up(_no_room())
+            self._give_up(refusals.no_room())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         port = self._port
@@ -207,19 +208,12 @@ class Connection(asyncio.Protocol):
             pass  # Declined in the head; nothing after that is understood.
         except httptools.HttpParserError:
             self._strike()
-            self._give_up(
-                Rejection(
-                    400,
-                    "not_http",
-                    "The bytes received are not an HTTP/1.1 request.",
-                    "Speak plain HTTP/1.1 to this port.",
-                )
-            )
+            self._give_up(refusals.not_http())
             return
         if self._in_head:
             self._head_bytes += self._fed_bytes
             if self._head_bytes > self._limits.head_bytes:
-                self._give_up(self._head_too_large())
+                self._give_up(refusals.head_too_large(self._limits.head_bytes))
         elif (
             receiving is not None
             and receiving is self._parsed
@@ -228,7 +222,7 @@ class Connection(asyncio.Protocol):
             # What brings no body is trailers, or chunks that say more about themselves than is in.
             self._head_bytes += self._fed_bytes
             if self._head_bytes > self._limits.head_bytes + before_bytes:
-                self._give_up(self._head_too_large())
+                self._give_up(refusals.head_too_large(self._limits.head_bytes))
 
     def pause_writing(self) -> None:
         # Who does not read its answers may not ask for more.
@@ -282,9 +276,9 @@ class Connection(asyncio.Protocol):
         is_long = self._head_bytes + self._fed_bytes > limit and (
             len(self._url) + sum(map(len, chain(headers, headers.values()))) > limit
         )
-        fault = self._head_too_large() if is_long else None
+        fault = refusals.head_too_large(limit) if is_long else None
         if is_offer and head.length_bytes != 0:
-            fault = _upgrade()
+            fault = refusals.upgrade_declined()
         request = self._parsed = _Request(head, keep_alive, is_chunkable, fault)
         if self._current is None:
             self._open(request)
@@ -301,7 +295,7 @@ class Connection(asyncio.Protocol):
             return
         admission = request.admission
         if admission is not None and request.size_bytes > admission.body_bytes:
-            self._refuse(request, too_large(admission.body_bytes))
+            self._refuse(request, refusals.body_too_large(admission.body_bytes))
         else:
             request.parts.append(data)
 
@@ -326,7 +320,7 @@ class Connection(asyncio.Protocol):
             admission = self._port.application.admit(request.head)
             if (request.head.length_bytes or request.size_bytes) > admission.body_bytes:
                 _received(admission)
-                raise too_large(admission.body_bytes)
+                raise refusals.body_too_large(admission.body_bytes)
         except Rejection as why:
             self._strike()
             self._refuse(request, why)
@@ -400,7 +394,7 @@ class Connection(asyncio.Protocol):
     def make_way(self) -> None:
         """Let go of a caller that sends nothing, for another."""
         if self._in_head:
-            self._give_up(_no_room())
+            self._give_up(refusals.no_room())
         else:
             self._close()
 
@@ -416,23 +410,9 @@ class Connection(asyncio.Protocol):
         elif request is not None and request.admission is not None:
             limit_s = request.admission.body_s
             _drop(request)
-            self._give_up(
-                Rejection(
-                    408,
-                    "body_timeout",
-                    f"The body did not arrive within {limit_s:g} s.",
-                    "Send the body at once.",
-                )
-            )
+            self._give_up(refusals.body_timeout(limit_s))
         elif request is None and (self._in_head or not self._url):
-            self._give_up(
-                Rejection(
-                    408,
-                    "head_timeout",
-                    f"No complete request head arrived within {self._limits.head_s:g} s.",
-                    "Open the connection when there is something to send, and send it at once.",
-                )
-            )
+            self._give_up(refusals.head_timeout(self._limits.head_s))
         else:
             self._close()
 
@@ -471,14 +451,6 @@ class Connection(asyncio.Protocol):
 
     def _strike(self) -> None:
         self._port.strikes.take(self.peer)
-
-    def _head_too_large(self) -> Rejection:
-        return Rejection(
-            431,
-            "head_too_large",
-            f"The request line and headers exceed {self._limits.head_bytes} bytes.",
-            "Send fewer and shorter headers.",
-        )
 
     def _encoded(self, why: Rejection, *, keep_alive: bool) -> bytes:
         headers, body = self._port.application.refusal(why)
@@ -566,36 +538,6 @@ class Reply:
 
     def _closing(self) -> bytes:
         return b"" if self._request.keep_alive else b"connection: close\r\n"
-
-
-def too_large(limit_bytes: int) -> Rejection:
-    """Say that a body is longer than allowed, as error to raise."""
-    return Rejection(
-        413,
-        "body_too_large",
-        f"The body exceeds the limit of {limit_bytes} bytes.",
-        "Send a smaller request.",
-    )
-
-
-def _no_room() -> Rejection:
-    return Rejection(
-        503,
-        "too_many_connections",
-        "This port holds as many connections as it may.",
-        "Try again later, and reuse connections.",
-        retry_after_s=1,
-    )
-
-
-def _upgrade() -> Rejection:
-    # The parser takes the body for the other protocol, so it cannot be served without.
-    return Rejection(
-        400,
-        "upgrade_declined",
-        "The request has a body and offers another protocol, which this port does not speak.",
-        "Send it without the Upgrade header.",
-    )
 
 
 def _drop(request: _Request) -> None:

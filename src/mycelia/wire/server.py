@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import CoroutineType
 
-from mycelia.wire import btauth, session
+from mycelia.wire import btauth, refusals, session
 from mycelia.wire.buckets import Buckets
-from mycelia.wire.connection import Admission, Head, Reply, too_large
+from mycelia.wire.connection import Admission, Head, Reply
 from mycelia.wire.contract import (
     Authority,
     Deadline,
@@ -138,7 +138,7 @@ class WireServer:
             return self._admit_public(head)
         limits = self.limits
         if (head.length_bytes or 0) > limits.body_bytes:
-            raise too_large(limits.body_bytes)
+            raise refusals.body_too_large(limits.body_bytes)
         claim = btauth.read_claim(head.headers)
         if not self._authority.allows(claim.sender):
             raise Rejection(
