@@ -46,7 +46,6 @@ class Node:
         self._rules = self.history.rules()
         self._runtimes: dict[int, tuple[Runtime, MeteredOverlay]] = {}
         self._stateless: Runtime | None = None
-        self._told_height: int | None = None
         self.listing: Future[list[bytes]] | None = None
         """What waits, being asked for or asked for last."""
 
@@ -111,13 +110,13 @@ class Node:
         xt = rules.decode(raw)
         if xt.signer is None:
             raise MalformedTransaction("Inherents are made by the block's author, not submitted.")
-        head = self.history.height() if self._told_height is None else self._told_height
+        # The store's head: a client may have signed for a block that it read there and that we were not told of yet.
+        head = self.history.height()
         verify_signature(rules, self.history, xt, head + 1)
         return xt, head + 1
 
     def on_sealed(self, sealed: Sealed) -> None:
         """Hear of a block; what reads the store may know of it already."""
-        self._told_height = sealed.header.number
         self.hub.on_sealed(sealed)
 
     def on_reverted(self, head: Sealed) -> None:

@@ -330,6 +330,16 @@ async def test_refusals_read_as_clients_match_them(desk: Desk) -> None:
     assert all(isinstance(error["data"], str) for error in [error])
 
 
+async def test_an_extrinsic_may_name_a_block_that_was_read_before_it_was_told(desk: Desk) -> None:
+    """News may be late on a busy machine, while the store that clients read from is ahead by blocks."""
+    grow(desk.sealer.chain, blocks=3)
+    await desk.ask("mycelia_seal")
+    grow(desk.sealer.chain, blocks=2)
+    head = bytes.fromhex((await desk.ask("chain_getFinalizedHead"))[2:])
+    raw = signed(desk, era={"period": 4, "current": 6}, era_hash=head)
+    assert await desk.ask("author_submitExtrinsic", raw)
+
+
 @pytest.mark.parametrize("raw", ["0x", "0x00", "0x1004", "0x0404", "0x28" + "84" * 10])
 async def test_bytes_that_are_no_extrinsic_are_refused(desk: Desk, raw: str) -> None:
     error = await desk.refusal("author_submitExtrinsic", raw)
