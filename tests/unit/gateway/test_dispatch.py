@@ -287,7 +287,7 @@ async def test_the_deadline_covers_all_attempts():
     with pytest.raises(ApiError) as failed:
         await world.streamed()
     assert failed.value.status == 504
-    assert loop.time() - started_s < 3.0
+    assert loop.time() - started_s < 30.0
     assert world.is_idle()
 
 
