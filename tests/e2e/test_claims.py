@@ -16,7 +16,7 @@ from mycelia.neuron.claims import published
 from mycelia.neuron.manifest import PATH, ClaimDocument, Place
 from tests.e2e.up import Up
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SUBNET, MODEL = "analysis", "all-minilm-l6-v2"
 HONEST = ("analysis-honest-a", "analysis-honest-b")
@@ -30,12 +30,12 @@ def network(tmp_path_factory):
     up = Up(base / "net", base / "home")
     up.start("--seed", "claims", "--only", SUBNET, "--block-time", "0.5", "--tempo", "6")
     try:
-        up.until(lambda: up.happened("first_paid_epoch"), 150)
-        up.until(lambda: offered(up) == {hotkey(up, name) for name in HONEST}, 150)
-        up.until(lambda: all(judged(up, name) for name in LIARS), 150)
+        up.until(lambda: up.happened("first_paid_epoch"), 300)
+        up.until(lambda: offered(up) == {hotkey(up, name) for name in HONEST}, 300)
+        up.until(lambda: all(judged(up, name) for name in LIARS), 300)
         yield up
     finally:
-        status, _ = up.interrupt()
+        status = up.interrupt()
     assert status == 0
 
 
@@ -45,7 +45,7 @@ def hotkey(up, name):
 
 
 def read(url):
-    with urllib.request.urlopen(url, timeout=5) as reply:
+    with urllib.request.urlopen(url, timeout=30) as reply:
         return reply.read()
 
 
@@ -57,7 +57,7 @@ def offered(up):
     """Hotkeys of the miners whose claims the gateway shows."""
     try:
         return {miner for claim in model(up)["claims"] for miner in claim["miners"]}
-    except (urllib.error.URLError, ConnectionError):
+    except OSError:
         return set()
 
 
@@ -124,8 +124,8 @@ def attesting(up, name):
 
 def test_liars_end_without_a_word_and_are_not_offered(network):
     honest = {hotkey(network, name) for name in HONEST}
-    network.until(lambda: not any(attesting(network, name) for name in LIARS), 150)
-    assert offered(network) == honest
+    network.until(lambda: not any(attesting(network, name) for name in LIARS), 300)
+    network.until(lambda: offered(network) == honest)
     (claim,) = model(network)["claims"]
     assert claim["weights"] == shown(network, HONEST[0]).claim.manifest.weights
     assert model(network)["miners"] == len(HONEST)
@@ -134,10 +134,11 @@ def test_liars_end_without_a_word_and_are_not_offered(network):
 def test_a_miner_that_is_killed_keeps_its_claim_and_its_place(network):
     name = HONEST[0]
     before, pid = shown(network, name).claim.manifest, network.pid(name)
+    lives = len(network.happened("listening", name))
     os.kill(pid, signal.SIGKILL)
     network.until(lambda: network.pid(name) != pid)
-    network.until(lambda: len(network.happened("listening", name)) == 2)
-    assert offered(network) == {hotkey(network, name) for name in HONEST}
+    network.until(lambda: len(network.happened("listening", name)) > lives)
+    network.until(lambda: offered(network) == {hotkey(network, name) for name in HONEST})
     assert shown(network, name).claim.manifest == before
     network.until(lambda: len(attesting(network, name)) == len(VALIDATORS))
     assert len(network.happened("claimed", name)) == 1

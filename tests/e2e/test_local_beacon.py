@@ -18,7 +18,7 @@ from mycelia.cli.app import app
 from mycelia.neuron.chain import Chain, sdk_environment
 from mycelia.testing.live import LiveNode
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 TEMPO_BLOCKS = 20
 FLAGS = ("--dev", "--fast", "--local-beacon")
@@ -68,14 +68,14 @@ async def test_what_the_kit_seals_is_opened_by_the_nodes_beacon_and_counts(tmp_p
             netuid = await found_subnet(chain)
             await chain.set_weights(netuid, {0: 0.25, 1: 0.75})
             assert not await read(chain, "SubtensorModule", "Weights", netuid, 0)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while not (  # noqa: ASYNC110 - remote
                     row := await read(chain, "SubtensorModule", "Weights", netuid, 0)
                 ):
                     await asyncio.sleep(0.2)
             assert [tuple(entry) for entry in row] == [(0, 21845), (1, 65535)]  # type: ignore[attr-defined]
             vote = "  vote          uid 0: 65535 of 87380 = 0.750000, clipped to 0.750000"
-            async with asyncio.timeout(30):  # the owner speaks once it was paid its cut
+            async with asyncio.timeout(120):  # the owner speaks once it was paid its cut
                 while vote not in (  # noqa: ASYNC110 - remote
                     told := await asyncio.to_thread(explained, node.url, netuid)
                 ):

@@ -21,9 +21,9 @@ from mycelia.testing.live import LiveNode
 from mycelia.testing.oracle import Person, compose
 from tests.properties.steps import RUNNING, Say, Seal, Step, Sudo, address
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-REPLAY_S = 60
+REPLAY_S = 300
 BODY = scale(tuple[Bytes, ...])
 FAILING = Say(
     "//Dave",

@@ -37,7 +37,7 @@ from tests.e2e.up import Up
 
 KILLS = int(os.environ.get("MYCELIA_CHAOS", "0"))
 IS_LONG = KILLS > 0
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500 if IS_LONG else 400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000 if IS_LONG else 1500)]
 
 QUICK = ("--only", "vision", "--block-time", "0.5", "--tempo", "6")
 MINERS = ("vision-honest-a", "vision-honest-b", "vision-honest-c", "vision-lookup")
@@ -55,7 +55,7 @@ def network(tmp_path):
         up.until(lambda: up.happened("first_paid_epoch"), 300)
         yield up
     finally:
-        status, _ = up.interrupt()
+        status = up.interrupt()
     assert status == 0
     assert up.left_running() == []
 
@@ -75,7 +75,7 @@ class Consumers(threading.Thread):
         while not self.ended.wait(0.1):
             request = urllib.request.Request(url, self.body, {"content-type": "application/json"})
             try:
-                with urllib.request.urlopen(request, timeout=15) as reply:
+                with urllib.request.urlopen(request, timeout=60) as reply:
                     json.load(reply)
                     self.outcomes[reply.status] += 1
                     self.told |= {reply.headers["x-receipt-id"]} - {None}
@@ -98,13 +98,13 @@ class Payer(threading.Thread):
 
     async def _pay(self):
         wallet = open_wallet(self.up.folder / "wallets", "sudo")
-        chain = Chain(f"ws://127.0.0.1:{self.up.rpc_port}", wallet, answer_s=5.0)
+        chain = Chain(f"ws://127.0.0.1:{self.up.rpc_port}", wallet, answer_s=10.0)
         intent = bittensor.Transfer(dest_ss58=SINK, amount_tao=1)
         while not self.ended.is_set():
             self.sent += 1
             with contextlib.suppress(ChainAway, CallFailed):
                 result = await chain.ask(
-                    lambda client: client.execute(intent, wallet, wait_for_finalization=True), 20.0
+                    lambda client: client.execute(intent, wallet, wait_for_finalization=True), 30.0
                 )
                 self.finalized += bool(result.success)
             await asyncio.sleep(0.2)
@@ -153,7 +153,7 @@ def dripping_miner(up, folder):
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, "-c", DRIPPER], stdout=output)
     try:
-        up.until(log.read_text, 20)
+        up.until(log.read_text, 60)
         asyncio.run(_register(up, folder, int(log.read_text().split()[0])))
         yield lambda: log.read_text().count("asked")
     finally:
@@ -266,7 +266,7 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network, stack, tmp_pat
     before_rao = free_rao(up, SINK)
     consumers.start()
     payer.start()
-    up.until(lambda: payer.finalized and consumers.outcomes[200], 120)
+    up.until(lambda: payer.finalized and consumers.outcomes[200], 300)
     held = half_open(up)
     dripper = dripping_miner(up, tmp_path) if IS_LONG else contextlib.nullcontext(lambda: 1)
     was_asked = stack.enter_context(dripper)
@@ -276,12 +276,12 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network, stack, tmp_pat
         if number % len(PROCESSES) == len(PROCESSES) - 1:
             held += half_open(up)  # of the new processes, too
         name = PROCESSES[number] if number < len(PROCESSES) else rng.choice(PROCESSES)
-        up.until(lambda name=name: pid(up, name), 60)
+        up.until(lambda name=name: pid(up, name), 180)
         victim = pid(up, name)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
             kills[name] += 1
-        up.until(lambda name=name, victim=victim: pid(up, name) not in {victim, None}, 60)
+        up.until(lambda name=name, victim=victim: pid(up, name) not in {victim, None}, 180)
         time.sleep(rng.uniform(0.2, 1.5))
     after_kills_s = recovered(up)
 
@@ -293,10 +293,10 @@ def test_kills_half_open_sockets_and_a_node_that_is_away(network, stack, tmp_pat
 
     assert was_asked()
     asked, paid = consumers.outcomes[200], payer.finalized
-    up.until(lambda: consumers.outcomes[200] > asked and payer.finalized > paid, 90)
+    up.until(lambda: consumers.outcomes[200] > asked and payer.finalized > paid, 300)
     consumers.ended.set()
     payer.ended.set()
-    payer.join(60)
+    payer.join(180)
     for connection in held:
         connection.close()
 
@@ -325,8 +325,8 @@ def test_a_validator_that_hangs_is_replaced(network):
     os.kill(victim, signal.SIGSTOP)
     # Meanwhile the others set weights.
     began_ms = time.time_ns() // 1_000_000
-    up.until(lambda: {"validator-1", "validator-3"} <= weights_since(up, began_ms), 60)
-    up.until(lambda: up.pid("validator-2") != victim, 90)
+    up.until(lambda: {"validator-1", "validator-3"} <= weights_since(up, began_ms), 180)
+    up.until(lambda: up.pid("validator-2") != victim, 300)
     assert up.happened("process_hangs", name="validator-2")
     recovered(up)
 
@@ -354,19 +354,20 @@ def test_a_full_disk_stops_nothing_for_good(small_disk, tmp_path):
     try:
         up.until(lambda: up.happened("first_paid_epoch"), 300)
         filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-        ends = time.monotonic() + 10
-        while time.monotonic() < ends:
+        began = time.monotonic()
+        while time.monotonic() < began + 10 or "the disk is full: free space" not in up.printed():
+            # Again and again: a file that somebody cuts or removes makes room for a moment.
+            with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
             up.runs()
+            assert time.monotonic() < began + 120, up.printed()
             time.sleep(0.2)
-        assert "the disk is full: free space" in up.printed()
         filler.unlink()
         recovered(up)
-        assert "there is room on the disk again" in up.printed()
+        up.until(lambda: "there is room on the disk again" in up.printed())
         assert not up.happened("given_up")
     finally:
-        status, _ = up.interrupt()
+        status = up.interrupt()
     assert status == 0
     assert up.left_running() == []

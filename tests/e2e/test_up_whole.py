@@ -5,6 +5,8 @@ import json
 import math
 import os
 import signal
+import statistics
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,9 +14,9 @@ import urllib.request
 import pytest
 
 from mycelia.neuron.chain import Chain, sdk_environment
-from tests.e2e.up import Up, promised_s
+from tests.e2e.up import Up
 
-pytestmark = [pytest.mark.slow, pytest.mark.net, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.net, pytest.mark.timeout(1500)]
 
 HONEST = {
     "text": ("text-honest-a", "text-honest-b", "text-honest-c"),
@@ -69,13 +71,13 @@ def offered(up, model):
     """How many miners the gateway has for a model: those that validators attest."""
     url = f"http://127.0.0.1:{up.gateway_port}/v1/models/{model}"
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
+        with urllib.request.urlopen(url, timeout=30) as reply:
             return int(json.load(reply)["miners"])
-    except (urllib.error.URLError, ConnectionError):
+    except OSError:
         return 0
 
 
-def asked(up, path, body, limit_s=30.0):
+def asked(up, path, body, limit_s=120.0):
     """The lines of an answer."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{up.gateway_port}/v1/{path}",
@@ -106,18 +108,18 @@ def chat(up):
 
 
 def test_first_pay_comes_within_a_minute(network):
-    assert network.happened("first_paid_epoch")[0]["after_s"] < promised_s()
+    assert network.happened("first_paid_epoch")[0]["after_s"] < network.promised_s()
 
 
 def test_a_consumer_gets_a_streamed_answer_and_again_after_the_best_miner_dies(network):
-    text, before_s = chat(network)
-    assert text.strip()
+    before = [chat(network) for _ in range(3)]
+    assert all(text.strip() for text, _ in before)
     _, neurons = metagraph(network, "text")
     best = max(HONEST["text"], key=lambda name: neurons[name].incentive)
     os.kill(network.pid(best), signal.SIGKILL)
     text, took_s = chat(network)
     assert text.strip()
-    assert took_s < before_s + 5.0
+    assert took_s < max(took_s for _, took_s in before) + 5.0
 
 
 def similarity(one, other):
@@ -132,23 +134,37 @@ def test_a_consumer_gets_vectors_that_mean_something(network):
     assert similarity(cat, kitten) > similarity(cat, budget) + 0.3
 
 
+def pay(up, subnet, epochs=5):
+    """Incentive by wallet name, the mean over the last epochs: one of them alone is a matter of luck."""
+    graph, neurons = metagraph(up, subnet)
+    seen = [neurons]
+    seen += [
+        metagraph(up, subnet, graph.last_step - back * graph.tempo)[1] for back in range(1, epochs)
+    ]
+    return {name: sum(each[name].incentive for each in seen) / epochs for name in neurons}
+
+
 def test_after_ten_epochs_pay_follows_quality_and_cheats_get_nothing(network):
     def rounds(subnet):
         return len(network.happened("round", "validator-1", subnet=subnet))
 
     start, _ = metagraph(network, "vision")
-    network.until(lambda: metagraph(network, "vision")[0].block >= start.block + 80, 300)
+    network.until(lambda: metagraph(network, "vision")[0].block >= start.block + 80, 600)
     # Language models share the machine with everything else.
-    network.until(lambda: min(rounds("text"), rounds("analysis")) >= 3, 300)
+    network.until(lambda: min(rounds("text"), rounds("analysis")) >= 5, 600)
     for subnet, honest in HONEST.items():
-        _, neurons = metagraph(network, subnet)
-        paid = [neurons[name].incentive for name in honest]
-        assert min(paid) > 0
-        assert all(neurons[name].incentive < sorted(paid)[1] / 20 for name in CHEATS[subnet])
-    _, neurons = metagraph(network, "vision")
+        # A miner whose process was killed, or that a busy machine made late, comes back.
+        network.until(lambda: min(pay(network, subnet)[name] for name in honest) > 0)  # noqa: B023
+        incentives = pay(network, subnet)
+        sys.stderr.write(f"\n{subnet}: {incentives}\n")
+        paid = [incentives[name] for name in honest]
+        assert min(paid) > 0, incentives
+        fair = statistics.median(paid)
+        assert all(incentives[name] < fair / 20 for name in CHEATS[subnet]), incentives
     # Their order of merit, measured apart from the network in the subnet's own tests.
-    a, b, c = (neurons[name].incentive for name in HONEST["vision"])
-    assert a > b > c
+    incentives = pay(network, "vision")
+    a, b, c = (incentives[name] for name in HONEST["vision"])
+    assert a > b > c, incentives
 
 
 def test_stakes_move_by_exactly_what_the_epoch_pays(network):
@@ -168,7 +184,7 @@ def test_a_network_grows_by_subnets(tmp_path):
     status, output = up.run("--only", "vision", *quick)
     assert status == 0, output
     status, output = up.run(*quick)
-    assert status == 0, output
+    assert status == 0, up.story()
     assert "vision (netuid 1) paid epoch 1" in output
     assert "text (netuid 2) paid epoch 1" in output
     assert "analysis (netuid 3) paid epoch 1" in output

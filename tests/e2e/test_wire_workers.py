@@ -45,7 +45,7 @@ async def port() -> AsyncIterator[tuple[int, Workers]]:
     number = workers.start()
     watching = asyncio.create_task(workers.watch())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(await _answering(number)) < COUNT:  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.05)
         yield number, workers
@@ -61,7 +61,7 @@ async def _answering(port: int) -> set[bytes]:
         with contextlib.suppress(WireError):
             async with WireClient(CALLER) as client:
                 endpoint = Endpoint(MINER.ss58_address, "127.0.0.1", port)
-                found.add((await client.call(endpoint, "/who", b"", 2.0)).body)
+                found.add((await client.call(endpoint, "/who", b"", 20.0)).body)
     return found
 
 
@@ -87,7 +87,7 @@ async def test_a_killed_worker_is_replaced(port):
     number, workers = port
     victim = workers.pids[0]
     os.kill(victim, signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while victim in workers.pids or len(await _answering(number)) < COUNT:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert workers.restarts == 1

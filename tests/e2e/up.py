@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -24,10 +25,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def promised_s() -> float:
-    """When the first pay comes at the latest: a minute, unless others keep the machine busy."""
+def is_hindered() -> bool:
+    """Whether this machine is slow, or kept busy by others, and so holds no promise made of a time."""
     is_busy = os.getloadavg()[2] > (os.cpu_count() or 1)  # of a quarter of an hour
-    return 180.0 if is_busy else 60.0
+    began = time.monotonic()
+    hashlib.pbkdf2_hmac("sha256", b"probe", b"", 300_000)
+    return is_busy or time.monotonic() - began > 0.2  # a tenth of a second with a core of one's own
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Up:
     gateway_port: int = field(default_factory=free_port)
     models: Path = field(default_factory=default_folder)
     process: subprocess.Popen[str] | None = None
+    was_hindered: bool = False
+    """Whether the machine was slow or busy when the network started."""
 
     def start(self, *flags: str) -> None:
         self.home.mkdir(exist_ok=True)
@@ -54,6 +59,7 @@ class Up:
             if not key.startswith(("BTCLI", "BITTENSOR"))
         }
         environment |= {"HOME": str(self.home), FOLDER_VARIABLE: str(self.models)}
+        self.was_hindered = is_hindered()
         # A file takes any amount of output, and what was said is known while the process runs.
         with self.output_path.open("wb") as output:
             self.process = subprocess.Popen(
@@ -73,6 +79,10 @@ class Up:
         """All that the last start has printed so far."""
         return self.output_path.read_text(errors="replace")
 
+    def promised_s(self) -> float:
+        """When the first pay comes at the latest: a minute, unless something hinders this machine."""
+        return 240.0 if self.was_hindered or is_hindered() else 60.0
+
     def wait(self, limit_s: float) -> tuple[int, str]:
         """Exit status and output."""
         assert self.process is not None
@@ -83,17 +93,19 @@ class Up:
             raise AssertionError(f"not done after {limit_s} s:\n{self.story()}") from None
         return self.process.returncode, self.printed()
 
-    def run(self, *flags: str, limit_s: float = 300.0) -> tuple[int, str]:
+    def run(self, *flags: str, limit_s: float = 600.0) -> tuple[int, str]:
         self.start(*flags)
         return self.wait(limit_s)
 
-    def interrupt(self) -> tuple[int, float]:
-        """Ctrl-C; exit status and how long it took."""
+    def interrupt(self) -> int:
+        """Ctrl-C; the exit status. It takes less than five seconds, unless the machine is hindered."""
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
-        return self.process.returncode, time.monotonic() - began
+        self.process.wait(60)
+        took_s = time.monotonic() - began
+        assert took_s < 5.0 or self.was_hindered or is_hindered(), took_s
+        return self.process.returncode
 
     def end(self) -> None:
         """Leave nothing running, whatever a test came to."""
@@ -106,7 +118,7 @@ class Up:
         status = self.process.poll()
         assert status is None, f"`up` ended with {status}:\n{self.story()}"
 
-    def until(self, condition, limit_s: float = 180.0) -> None:
+    def until(self, condition, limit_s: float = 300.0) -> None:
         """Wait; the limit is for what never comes, not for what a busy machine delays."""
         ends = time.monotonic() + limit_s
         while not condition():
