@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from mycelia.gateway.auditing import Auditors
 from mycelia.gateway.directory import Directory, Route
-from mycelia.gateway.errors import ApiError, no_miner, not_attested
+from mycelia.gateway.errors import ApiError, no_miner, not_attested, refused_by_all
 from mycelia.gateway.metrics import Metrics
 from mycelia.gateway.routing import Router
 from mycelia.neuron.subnet import Delta, Reply, Request, Subnet
@@ -34,6 +34,7 @@ from mycelia.wire.errors import (
 from mycelia.wire.receipt import Receipt
 
 _ATTEMPTS = 4
+_ASK_AT_FAULT = frozenset({400, 413, 422})
 
 T = TypeVar("T")
 # Any: only the translation that asks knows the fields of its subnet's answers.
@@ -231,6 +232,7 @@ class Dispatcher:
         if not routes and (withheld := self._directory.withheld(subnet.name)):
             raise not_attested(subnet.name, withheld)
         reasons: list[str] = []
+        refusals: list[tuple[_Attempt, Refused]] = []
         for index, route in enumerate(routes):
             remaining_s = deadline.remaining()
             # The last in line gets all the time there is: no one is left to ask instead.
@@ -242,15 +244,27 @@ class Dispatcher:
             )
             attempt = _Attempt(route, self._router, self._metrics, deadline, patience_s)
             try:
-                return await one(attempt)
+                found = await one(attempt)
             except (WireError, TimeoutError) as error:
-                attempt.failed(error)
+                if isinstance(error, Refused) and error.status in _ASK_AT_FAULT:
+                    refusals.append((attempt, error))
+                else:
+                    attempt.failed(error)
                 reasons.append(f"uid {route.uid}: {getattr(error, 'code', 'too_slow')}")
                 await attempt.close()
             except BaseException:
                 # Above all cancellation: the consumer is gone, so must be the work for it.
                 await attempt.close()
                 raise
+            else:
+                for refused, refusal in refusals:
+                    refused.failed(refusal)  # another miner could answer
+                return found
+        for refused, refusal in refusals:
+            refused.refused(refusal)
+        codes = {refusal.code for _, refusal in refusals}
+        if len(codes) == 1 and len(refusals) == len(reasons):
+            raise refused_by_all(refusals[0][1])
         if deadline.remaining() <= 0:
             raise ApiError(
                 504,
@@ -321,6 +335,10 @@ class _Attempt:
         else:
             self._router.failed(self.route, at_once=isinstance(error, Unreachable))
         self._metrics.attempt(self.route.subnet, getattr(error, "code", "too_slow"))
+
+    def refused(self, error: Refused) -> None:
+        """Report that the miner found fault with the ask, and nobody showed that it was wrong."""
+        self._metrics.attempt(self.route.subnet, error.code)
 
     async def close(self) -> None:
         if self._is_over:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from mycelia.primitives.errors import AppError
+from mycelia.wire.errors import Refused
 
 
 class ApiError(AppError):
@@ -80,6 +81,11 @@ def not_attested(subnet: str, miners: int) -> ApiError:
         "Try again in some seconds; /v1/models shows what is offered.",
         retry_after_s=5,
     )
+
+
+def refused_by_all(refusal: Refused) -> ApiError:
+    """Say that all miners asked find the same fault with the request, as error to raise."""
+    return ApiError(400, refusal.code, refusal.message, refusal.remedy)
 
 
 def no_miner(subnet: str, reasons: list[str]) -> ApiError:
