@@ -79,10 +79,12 @@ def spec_named(name: str) -> Spec:
     try:
         return REGISTRY[name]
     except KeyError:
+        file = Path(f"{name}.py")
+        known = f"Name a file, or one of: {', '.join(REGISTRY)}."
         raise AppError(
             "unknown_subnet",
             f"There is no subnet {name}.",
-            f"Name a file, or one of: {', '.join(REGISTRY)}.",
+            f"{file} is here: name it so." if file.is_file() else known,
         ) from None
 
 

@@ -71,6 +71,14 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path):
     assert (tmp_path / "echo.py").read_text() == "mine"
 
 
+def test_a_file_named_without_its_ending_is_pointed_to(tmp_path):
+    (tmp_path / "echo.py").write_text("")
+    refused = run("subnet", "dev", "echo", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "echo.py is here: name it so." in refused.stderr
+    assert "one of: text" in run("subnet", "dev", "other", cwd=tmp_path).stderr
+
+
 def test_a_file_that_fails_is_two_lines(tmp_path):
     (tmp_path / "echo.py").write_text("import nothing_of_this_name\n")
     refused = run("subnet", "dev", "echo.py", cwd=tmp_path)
