@@ -125,7 +125,7 @@ class System(Pallet, name="System"):
     )
     extrinsic_count = OptionalValue(U32, doc="Number of extrinsics in the current block.")
     block_hash = Map[BlockNumber, H256](
-        BlockNumber, H256, hasher=Twox64Concat, default=NO_HASH, doc="Hashes of recent blocks."
+        BlockNumber, H256, hasher=Twox64Concat, default=NO_HASH, doc="Hashes of recent blocks, and of the first."
     )
     number = Value(BlockNumber, default=BlockNumber(0), doc="Height of the current block.")
     parent_hash = Value(H256, default=NO_HASH, doc="Hash of the previous block.")
@@ -154,8 +154,9 @@ class System(Pallet, name="System"):
         self.parent_hash = H256(parent_hash)
         self.digest = digest
         self.block_hash[BlockNumber(height - 1)] = H256(parent_hash)
-        if height > HASHES_KEPT:
-            del self.block_hash[BlockNumber(height - 1 - HASHES_KEPT)]
+        # The first is kept: clients know the chain by it.
+        if (left := height - 1 - HASHES_KEPT) > 0:
+            del self.block_hash[BlockNumber(left)]
 
     def free_of(self, who: AccountId) -> Tao:
         """Balance of an account, in rao; 0 when it doesn't exist."""

@@ -6,6 +6,9 @@ import bittensor_core
 import pytest
 
 from mycelia.crypto import blake2_256
+from mycelia.pallets.system.pallet import HASHES_KEPT
+from mycelia.pallets.system.types import Digest
+from mycelia.primitives import BlockNumber
 from mycelia.runtime import SPEC_VERSION, Rules
 from mycelia.runtime.executor import metadata
 from mycelia.runtime.version import TRANSACTION_VERSION
@@ -45,6 +48,14 @@ def test_an_account_has_one_provider_while_it_has_a_balance(world: World) -> Non
     back = {"dest": {"Id": Person("//Alice").address}, "keep_alive": False}
     assert world.submit("//Bob", "Balances", "transfer_all", **back).succeeded
     assert counts() == (0, 0, 0)
+
+
+def test_of_old_blocks_hashes_only_the_firsts_is_kept(world: World) -> None:
+    system = world.pallets.system
+    for height in (1, 2, HASHES_KEPT + 1, HASHES_KEPT + 2):
+        system.begin_block(height, height.to_bytes(32, "big"), Digest())
+    assert system.block_hash[BlockNumber(0)] == (1).to_bytes(32, "big")
+    assert system.block_hash[BlockNumber(1)] == bytes(32)
 
 
 def test_clients_can_ask_for_limits_and_version() -> None:
