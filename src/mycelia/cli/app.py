@@ -221,7 +221,7 @@ def netuids(words: list[str]) -> dict[str, int]:
         raise AppError(
             "no_netuid",
             f"{words[0]} comes without its number on the chain.",
-            f"Write {words[0]}=N; where there is one subnet, --netuid N will do.",
+            f"Write {words[0]}=N, its netuid for N.",
         )
     if any(not name or not number.isdigit() for name, _, number in pairs):
         raise AppError(
