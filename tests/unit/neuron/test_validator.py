@@ -467,6 +467,26 @@ async def test_challenge_that_fails_is_tried_again(tmp_path):
     assert sum(event["event"] == "challenge_failed" for event in events(tmp_path)) == 2
 
 
+async def test_a_rule_of_weights_that_fails_ends_no_validator(tmp_path):
+    class Moody(Sum):
+        calls = 0
+
+        @classmethod
+        def weigh(cls, book):
+            cls.calls += 1
+            if cls.calls == 1:
+                raise LookupError("no rule")
+            return {99: 1.0} if cls.calls == 2 else dict.fromkeys(book, 1.0)
+
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(), *found))
+        async with validating(memory, tmp_path, Moody(None)):
+            await eventually(lambda: memory.weights)
+    failed = [event["error"] for event in events(tmp_path) if event["event"] == "weigh_failed"]
+    assert failed[0] == "LookupError: no rule"
+    assert "99, which is no uid" in failed[1]
+
+
 async def test_status_shows_scores(tmp_path):
     async with miners(honest) as found:
         memory = MemoryChain(metagraph(me(), *found))
