@@ -125,7 +125,11 @@ class System(Pallet, name="System"):
     )
     extrinsic_count = OptionalValue(U32, doc="Number of extrinsics in the current block.")
     block_hash = Map[BlockNumber, H256](
-        BlockNumber, H256, hasher=Twox64Concat, default=NO_HASH, doc="Hashes of recent blocks, and of the first."
+        BlockNumber,
+        H256,
+        hasher=Twox64Concat,
+        default=NO_HASH,
+        doc="Hashes of recent blocks, and of the first.",
     )
     number = Value(BlockNumber, default=BlockNumber(0), doc="Height of the current block.")
     parent_hash = Value(H256, default=NO_HASH, doc="Hash of the previous block.")
