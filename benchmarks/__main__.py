@@ -37,6 +37,8 @@ AIMS = {
     ("rpc", "answer_p99_ms"): 150,
     ("rpc", "metagraph_256_ms"): 150,
     ("transfers", "transfers_per_s"): 3_000,
+    ("up", "first_paid_epoch_s"): 60,
+    ("up", "memory_mb"): 4_000,
     ("year", "year_s"): 300,
     ("gateway", "gateway_stream_c16_cpu_us"): 1_200,
     ("gateway", "gateway_unary_c16_cpu_us"): 500,

@@ -83,7 +83,13 @@ IMPORTED_AS = {
 DISTRIBUTED_AS = {module: name for name, module in IMPORTED_AS.items()}
 OURS = {"mycelia", "tests", "tools"}
 LOADED_BY_NAME = {"xllamacpp"}  # a library opened as a file
-BROUGHT_ALONG = {"benchmarks", "mycelia", "pytest", "pytest_asyncio"}  # for those who test
+BROUGHT_ALONG = {
+    "benchmarks",
+    "mycelia",
+    "psutil",
+    "pytest",
+    "pytest_asyncio",
+}  # for those who test
 
 
 def imported(paths: Iterable[Path]) -> set[str]:

@@ -124,7 +124,6 @@ def test_it_resumes_survives_kills_and_stops_in_time(network):
 
     network.until(lambda: happened("first_paid_epoch"))
     assert not happened("subnet_created")
-    assert happened("first_paid_epoch")[0]["after_s"] < network.promised_s()
 
     # Everything that runs shows its measures where `up` says.
     (found,) = re.findall(r"http://127.0.0.1:\d+/targets", network.printed())

@@ -79,10 +79,6 @@ class Up:
         """All that the last start has printed so far."""
         return self.output_path.read_text(errors="replace")
 
-    def promised_s(self) -> float:
-        """When the first pay comes at the latest: a minute, unless something hinders this machine."""
-        return 240.0 if self.was_hindered or is_hindered() else 60.0
-
     def wait(self, limit_s: float) -> tuple[int, str]:
         """Exit status and output."""
         assert self.process is not None
