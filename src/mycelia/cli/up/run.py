@@ -47,8 +47,8 @@ from mycelia.neuron.events import EventLog
 from mycelia.neuron.subnet import Spec
 from mycelia.primitives.errors import AppError
 
-NODE_LIMIT_S = 30.0
-FIRST_EPOCH_LIMIT_S = 240.0
+NODE_LIMIT_S = 60.0
+FIRST_EPOCH_LIMIT_S = 600.0
 _LOOK_S = 1.0
 _STALL_S = 120.0
 _STALL_EPOCHS = 6
