@@ -1,4 +1,4 @@
-"""Answers to consumers, kept for a moment so that a validator can judge them as it judges those to itself.
+"""Answers to consumers, kept for a moment so that a validator can judge them as it does those to challenges.
 
 A miner that can tell a validator's challenges from consumers' requests could be honest in challenges
 alone. So a gateway lays a few of the answers it hands on into the *tray* of a validator, a folder on
@@ -21,12 +21,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mycelia.primitives.errors import AppError
+
 MOST = 32
 """Answers that wait in one tray; a validator that is behind gets no more."""
 _LIFE_S = 600.0
 """What was not judged by then is thrown away unread."""
 _MOST_BYTES = 1 << 20
 _WHOLE = ".json"
+
+
+class TrayError(AppError):
+    """There can be no tray where one is wanted."""
 
 
 class Audit(BaseModel):
@@ -50,8 +56,15 @@ class Tray:
     """A folder of answers to judge. One process lays them in, another takes them out."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError where there can be no such folder."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Raises TrayError where there can be no such folder."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrayError(
+                "tray_unusable",
+                f"{folder} cannot be the folder of answers to judge: {error.strerror}.",
+                "Make room, or move away what is in its place.",
+            ) from error
         self._folder = folder
 
     def put(self, audit: Audit) -> bool:

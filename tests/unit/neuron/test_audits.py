@@ -2,7 +2,7 @@
 
 import pytest
 
-from mycelia.neuron.audits import MOST, Audit, Tray
+from mycelia.neuron.audits import MOST, Audit, Tray, TrayError
 
 
 def audit(netuid=1, text="hello"):
@@ -67,3 +67,10 @@ def test_an_answer_beyond_all_bounds_is_left_alone(folder):
     tray = Tray(folder)
     assert not tray.put(audit(text="x" * (1 << 20)))
     assert not list(folder.iterdir())
+
+
+def test_a_file_in_the_trays_place_is_named(folder):
+    folder.write_text("something else")
+    with pytest.raises(TrayError) as refused:
+        Tray(folder)
+    assert str(folder) in refused.value.message
