@@ -159,7 +159,7 @@ class Solo:
         return max(self._clock_ms(), self._chain.now_ms() + step)
 
     async def _fill(self, draft: Draft, started: float) -> tuple[list[bytes], int]:
-        """Take in what is ready until the budget is used up; hashes, and how many were refused."""
+        """Take in what is ready until the budget is used up; hashes in the block's order, and how many were refused."""
         ends = started + self._config.budget.time_ms / 1000
         slice_ends = time.perf_counter() + _SLICE_S
         hashes: list[bytes] = []
@@ -169,6 +169,7 @@ class Solo:
         for secret in list(self._opened.values()):
             if self._take_secret(draft, secret):
                 revealed.add(secret.hash)
+                hashes.append(secret.hash)
         for entry in self._pool.ready():
             if draft.is_full:
                 break
@@ -181,6 +182,7 @@ class Solo:
                 hidden = self._hidden_in(entry.xt)
                 if hidden is not None and self._take_secret(draft, hidden):
                     revealed.add(hidden.hash)
+                    hashes.append(hidden.hash)
             elif entry.xt.hash in self._pool:
                 passed_over.add(entry.sender)
             else:
@@ -191,7 +193,7 @@ class Solo:
             if now >= slice_ends:
                 await asyncio.sleep(0)
                 slice_ends = time.perf_counter() + _SLICE_S
-        return [*hashes, *sorted(revealed)], rejected
+        return hashes, rejected
 
     def _take(self, draft: Draft, xt: Extrinsic) -> bool:
         """Include an extrinsic of the pool; what never fits leaves it."""

@@ -102,6 +102,18 @@ async def test_the_hidden_one_first_then_its_open_twin() -> None:
     assert len(bench.pool) == 0
 
 
+async def test_a_hidden_one_is_told_before_what_follows_it_openly() -> None:
+    """In the block's order: whoever hears of a later nonce first takes the earlier one as outdated."""
+    bench = Bench()
+    secret = transfer(bench.chain, ALICE, 0)
+    outer = bench.hide(secret, 0)
+    twin = bench.submit(secret)
+    after = bench.submit(transfer(bench.chain, ALICE, 1))
+    await bench.solo.seal()
+    assert bench.sealed[0].hashes == (outer, twin, after)
+    assert bench.pool.take_changes() == []
+
+
 @pytest.mark.parametrize("kind", ["forged", "inherent", "announcement", "future", "garbage"])
 async def test_what_may_not_be_included_openly_is_not_included_hidden(kind: str) -> None:
     bench = Bench()
