@@ -155,7 +155,9 @@ class Chain:
         if verified_for is not None:
             self.vouch(xt, verified_for)
         self.require_signature(xt)
-        if xt.signer is not None and (calls := self.runtime.free_calls(xt)):
+        # What is outdated is refused by its nonce. Anybody may send it again, so it must not count against its signer.
+        calls = self.runtime.free_calls(xt)
+        if calls and xt.signer is not None and xt.nonce >= self.next_nonce(xt.signer):
             self._free_calls.use(xt.signer, calls)
         return xt, self.runtime.check(xt, self.height + 1)
 

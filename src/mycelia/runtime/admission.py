@@ -81,6 +81,12 @@ _TRIED: Final[dict[str, dict[type[DispatchError], int]]] = {
     ),
 }
 """By call of SubtensorModule: the errors that keep it out, and the number clients know each by."""
+_LISTING: Final = {
+    "batch_set_weights": "netuids",
+    "batch_commit_weights": "netuids",
+    "batch_reveal_weights": "uids_list",
+}
+"""Calls that do one thing many times, and the argument that has an item for each time."""
 
 
 class BadSigner(InvalidTransaction):
@@ -137,8 +143,16 @@ def admit(pallets: Pallets, xt: Extrinsic, signer: AccountId, height: int) -> No
 
 
 def count_free(call: Call) -> int:
-    """How many calls an extrinsic asks for that nobody pays for, the operator's orders left out."""
-    return 0 if pays(call) else sum(part.pallet != "Sudo" for part in _parts(call))
+    """How many calls an extrinsic asks for that nobody pays for, the operator's orders left out.
+
+    One for several subnets, or for several reveals, counts once for each.
+    """
+    return 0 if pays(call) else sum(map(_items_of, _parts(call)))
+
+
+def _items_of(part: Call) -> int:
+    listed = _LISTING.get(part.spec.name)
+    return max(1, len(part.args[listed])) if listed else int(part.pallet != "Sudo")
 
 
 def _parts(call: Call) -> Iterator[Call]:
