@@ -36,7 +36,7 @@ from mycelia.pallets.subtensor.errors import (
 from mycelia.primitives import AccountId, BlockNumber, DispatchError, InvalidTransaction
 from mycelia.primitives.errors import CannotPay
 from mycelia.runtime.compose import Pallets
-from mycelia.runtime.cost import calls_inside, pays
+from mycelia.runtime.cost import calls_inside, pays, times_of
 from mycelia.runtime.extrinsic import INHERENTS, Extrinsic
 
 SHIELDED_ERA_BLOCKS: Final = 8
@@ -81,12 +81,6 @@ _TRIED: Final[dict[str, dict[type[DispatchError], int]]] = {
     ),
 }
 """By call of SubtensorModule: the errors that keep it out, and the number clients know each by."""
-_LISTING: Final = {
-    "batch_set_weights": "netuids",
-    "batch_commit_weights": "netuids",
-    "batch_reveal_weights": "uids_list",
-}
-"""Calls that do one thing many times, and the argument that has an item for each time."""
 
 
 class BadSigner(InvalidTransaction):
@@ -147,12 +141,9 @@ def count_free(call: Call) -> int:
 
     One for several subnets, or for several reveals, counts once for each.
     """
-    return 0 if pays(call) else sum(map(_items_of, _parts(call)))
-
-
-def _items_of(part: Call) -> int:
-    listed = _LISTING.get(part.spec.name)
-    return max(1, len(part.args[listed])) if listed else int(part.pallet != "Sudo")
+    if pays(call):
+        return 0
+    return sum(times_of(part) for part in _parts(call) if part.pallet != "Sudo")
 
 
 def _parts(call: Call) -> Iterator[Call]:

@@ -1,19 +1,27 @@
 """What a call costs with the calls inside it.
 
 Source: subtensor@14bc6f9 `pallets/utility/src/lib.rs::weight_and_dispatch_class`.
+Differs: in another call, one that does something many times weighs as much for each; there, as if it were once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from mycelia.codec import U64
 from mycelia.frame import Call, CallSpec, Weight
 from mycelia.frame import dispatch as d
 from mycelia.primitives import InvalidTransaction
 from mycelia.primitives.fixed import U64_MAX
+
+_LISTING: Final = {
+    "batch_set_weights": "netuids",
+    "batch_commit_weights": "netuids",
+    "batch_reveal_weights": "uids_list",
+}
+"""Calls that do one thing many times, and the argument that has an item for each time."""
 
 
 class TooHeavy(InvalidTransaction):
@@ -26,11 +34,24 @@ class TooHeavy(InvalidTransaction):
 def weight_of(call: Call) -> Weight:
     """The weight of a call and of all calls inside it."""
     if not _carriers(call.spec):
-        return call.spec.weight
+        return _times(call.spec.weight, times_of(call))
     time, proof = call.spec.weight.ref_time, call.spec.weight.proof_size
     for inner in calls_inside(call):
         weight = weight_of(inner)
         time, proof = U64(time + weight.ref_time), U64(proof + weight.proof_size)
+    return Weight(U64(min(time, U64_MAX)), U64(min(proof, U64_MAX)))
+
+
+def times_of(call: Call) -> int:
+    """How many times a call does what it does: 1 but for some calls of SubtensorModule, with a list of items."""
+    listed = _LISTING.get(call.spec.name)
+    return max(1, len(call.args[listed])) if listed else 1
+
+
+def _times(weight: Weight, times: int) -> Weight:
+    if times == 1:
+        return weight
+    time, proof = weight.ref_time * times, weight.proof_size * times
     return Weight(U64(min(time, U64_MAX)), U64(min(proof, U64_MAX)))
 
 

@@ -156,12 +156,10 @@ class Runtime:
             raise StaleNonce(expected, xt.nonce)
         call = xt.call
         self.pallets.shield.vet(call)
-        fee = Tao(0)
-        if pays(call):
-            weight = weight_of(call)
-            if weight.ref_time > MAX_EXTRINSIC.ref_time:
-                raise TooHeavy
-            fee = self.pallets.payment.total_fee(weight, len(xt.raw))
+        weight = weight_of(call)
+        if weight.ref_time > MAX_EXTRINSIC.ref_time and call.pallet != "Sudo":
+            raise TooHeavy
+        fee = self.pallets.payment.total_fee(weight, len(xt.raw)) if pays(call) else Tao(0)
         if not self.pallets.payment.can_pay(signer, call, Tao(fee + xt.tip)):
             raise CannotPay
         return expected, fee

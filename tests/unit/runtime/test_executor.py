@@ -134,6 +134,21 @@ def test_one_extrinsic_may_not_take_a_block_for_itself(runtime: Runtime) -> None
         runtime.apply(heavy)
 
 
+@pytest.mark.parametrize("others", [[], [compose("System", "remark", remark="0x")]])
+def test_rows_of_a_batch_weigh_too_free_or_not(runtime: Runtime, others: list[bytes]) -> None:
+    many = 10_000
+    rows = compose(
+        "SubtensorModule",
+        "batch_set_weights",
+        netuids=[1] * many,
+        weights=[[]] * many,
+        version_keys=[0] * many,
+    )
+    batch = compose("Utility", "batch", calls=[rows, *others])
+    with pytest.raises(TooHeavy):
+        runtime.apply(runtime.decode(signed(batch)))
+
+
 def test_a_nonce_counts_once(runtime: Runtime) -> None:
     xt = runtime.decode(signed(send(TAO)))
     runtime.apply(xt)

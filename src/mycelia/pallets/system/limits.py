@@ -40,7 +40,7 @@ def _part(percent: int, less: Weight = NOTHING) -> Weight:
 
 
 MAX_EXTRINSIC: Final = _part(NORMAL_PERCENT - START_PERCENT, BASE_EXTRINSIC)
-"""What one paid extrinsic may weigh; this holds here, too, since a block never ends amid an extrinsic."""
+"""What one extrinsic may weigh but for the operator's orders; this holds here, too: a block never ends amid one."""
 
 BLOCK_WEIGHTS: Final = BlockWeights(
     BASE_BLOCK,
