@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mycelia.primitives.errors import AppError
 
 MOST = 32
-"""Answers that wait in one tray; a validator that is behind gets no more."""
+"""Answers of one subnet that wait in a tray; a validator that is behind gets no more."""
 _LIFE_S = 600.0
 """What was not judged by then is thrown away unread."""
 _MOST_BYTES = 1 << 20
@@ -68,9 +68,11 @@ class Tray:
         self._folder = folder
 
     def put(self, audit: Audit) -> bool:
-        """Lay an answer in; False if the tray is full or the answer too big. Raises OSError."""
+        """Lay an answer in; False if its subnet has enough here or it is too big. Raises OSError."""
         data = audit.model_dump_json().encode()
-        if len(data) > _MOST_BYTES or len(self._waiting()) >= MOST:
+        # Each subnet has room of its own: not every validator judges all that a gateway serves.
+        waiting = sum(_netuid(path) == str(audit.netuid) for path in self._waiting())
+        if len(data) > _MOST_BYTES or waiting >= MOST:
             return False
         name = f"{time.time_ns()}-{audit.netuid}-{secrets.token_hex(4)}"
         made = self._folder / name
@@ -87,13 +89,17 @@ class Tray:
         """Take out the oldest of a subnet's answers; None if there is none. Raises OSError."""
         for path in self._waiting():
             # One that has no suffix yet is still being written.
-            if path.suffix != _WHOLE or path.name.split("-")[1] != str(netuid):
+            if path.suffix != _WHOLE or _netuid(path) != str(netuid):
                 continue
             data = path.read_bytes()
             path.unlink(missing_ok=True)
             with contextlib.suppress(ValidationError):  # laid in by another version
                 return Audit.model_validate_json(data)
         return None
+
+    def tidy(self) -> None:
+        """Throw away what has lain here for too long, though nobody lays in or takes. Raises OSError."""
+        self._waiting()
 
     def _waiting(self) -> list[Path]:
         """What lies here, oldest first; throws away what has lain here for too long."""
@@ -108,6 +114,10 @@ class Tray:
                 else:
                     waiting.append(path)
         return waiting
+
+
+def _netuid(path: Path) -> str:
+    return path.name.split("-")[1]
 
 
 def _for_the_owner(path: str, flags: int) -> int:

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -414,6 +415,11 @@ class Validator:
 
     async def _report(self) -> None:
         while True:
+            for seat in self._seats:
+                # Also where there are no rounds: consumers' words lie nowhere for long.
+                if seat.tray is not None:
+                    with suppress(OSError):
+                        seat.tray.tidy()
             self._status.write(
                 state="validating",
                 monitor_port=self._monitor.port,

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mycelia.neuron.book import KNOWN_SAMPLES, Identity, Sample, Verdict
+from mycelia.neuron.book import AUDITED, KNOWN_SAMPLES, Identity, Sample, Verdict
 from mycelia.neuron.chain import CallFailed, ChainAway, Neuron
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.ledger import Claimed
@@ -93,6 +93,8 @@ def weighed(held: Evidence | None, sample: Sample, floor: float) -> Evidence | N
     if sample.verdict is not Verdict.SCORED:
         return held
     if held is None or (held.miner, held.claim) != (sample.miner, sample.claim):
+        if sample.reason == AUDITED:
+            return held  # given some minutes ago: what is claimed now may be newer
         before, held = held, Evidence(sample.miner, sample.claim)
         if before is not None and before.miner == sample.miner and before.has_strayed:
             held.answers.extend([False] * before.strays)

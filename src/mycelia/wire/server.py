@@ -3,8 +3,8 @@
 The checks run cheapest first, and nothing is signed, and no body read, for a caller that did not
 pass them: credit of the address, route, declared size, authority of the claimed sender, receiver,
 freshness, signature (before the body when `Content-Digest` came with it), body, credit of the
-hotkey, replay (which costs it), free capacity. Then the handler runs under the caller's deadline and is cancelled when
-that passes or the caller hangs up.
+hotkey, replay (which costs the hotkey nothing), free capacity. Then the handler runs under the
+caller's deadline and is cancelled when that passes or the caller hangs up.
 
 Two signature operations are two thirds of what a request costs here; see `connection` for how the
 rest is kept small.

@@ -34,8 +34,20 @@ def test_each_answer_is_taken_once_by_its_subnet_and_the_oldest_first(folder):
 def test_a_full_tray_takes_no_more_until_something_is_taken_out(folder):
     tray = Tray(folder)
     assert [tray.put(audit()) for _ in range(MOST + 1)] == [True] * MOST + [False]
+    # Nobody may judge those; another subnet's have room all the same.
+    assert tray.put(audit(netuid=2))
     tray.take(1)
     assert tray.put(audit())
+
+
+def test_a_tray_is_tidied_where_nobody_lays_in_or_takes(folder):
+    tray = Tray(folder)
+    (folder / "1-1-left.json").write_text(audit().model_dump_json())
+    tray.put(audit())
+    (folder / "2-1-left.json").write_text(audit().model_dump_json())
+    tray.tidy()
+    assert tray.take(1) == audit()
+    assert not list(folder.iterdir())
 
 
 def test_what_nobody_judged_in_time_is_thrown_away(folder):

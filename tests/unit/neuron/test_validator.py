@@ -10,6 +10,7 @@ from functools import partial
 import aiohttp
 import pytest
 
+from mycelia.neuron.audits import Tray
 from mycelia.neuron.book import KNOWN_SAMPLES, Standing, Verdict, current, replayed, weigh
 from mycelia.neuron.chain import CallFailed
 from mycelia.neuron.events import EventLog, StatusFile, read_status
@@ -390,6 +391,18 @@ async def test_no_permit_no_samples_no_weights(tmp_path):
             assert (seat.round, memory.attempts) == (0, 0)
             memory.graph = metagraph(me(), *found)
             await eventually(lambda: memory.weights)
+
+
+async def test_consumers_words_do_not_lie_with_a_validator_that_has_no_permit(
+    tmp_path, monkeypatch
+):
+    tray = Tray(tmp_path / "audits")
+    (tmp_path / "audits" / "1-1-left.json").write_text("{}")
+    async with miners(honest) as found:
+        memory = MemoryChain(metagraph(me(permit=False), *found))
+        async with validating(memory, tmp_path) as (seat, _):
+            seat.tray = tray
+            await eventually(lambda: not list((tmp_path / "audits").iterdir()))
 
 
 async def test_new_permit_is_used_once_miners_can_know_it(tmp_path, monkeypatch):

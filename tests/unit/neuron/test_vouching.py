@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mycelia.neuron import vouching
-from mycelia.neuron.book import KNOWN_SAMPLES, Identity, Sample, Verdict
+from mycelia.neuron.book import AUDITED, KNOWN_SAMPLES, Identity, Sample, Verdict
 from mycelia.neuron.chain import ChainAway
 from mycelia.neuron.manifest import LIFE_S, ClaimDocument, ClaimError, Manifest, SignedManifest
 from mycelia.neuron.vouching import ATTESTED, Voucher, weighed
@@ -90,6 +90,16 @@ def test_evidence_is_for_one_claim_of_one_miner():
     assert len(evidence(*held, sample(claim="ef" * 32)).answers) == 1
     heir = replace(MINER.identity, registered_at=2)
     assert len(evidence(*held, sample(miner=heir)).answers) == 1
+
+
+def test_an_answer_to_a_consumer_says_nothing_of_a_claim_that_came_after_it():
+    audited = replace(STRAY, reason=AUDITED)
+    now = [sample(claim="ef" * 32)] * KNOWN_SAMPLES
+    assert evidence(*now, audited).claim == "ef" * 32
+    assert evidence(*now, audited, now[0]).answers.count(True) == KNOWN_SAMPLES + 1
+    assert evidence(audited) is None
+    # Of the claim that holds it does.
+    assert evidence(*now, *[replace(audited, claim="ef" * 32)] * 2).doubt == "answers_differ"
 
 
 def share_of_time_attested(cheating, checks_let_through, rounds=2_000):
