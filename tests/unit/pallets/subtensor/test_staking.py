@@ -75,6 +75,32 @@ def test_the_fee_is_burned_where_no_author_is_named(world):
     assert issuance - world.pallets.balances.total_issuance < TAO  # the transaction fee only
 
 
+class Author:
+    """Names the author of every block."""
+
+    def __init__(self, who):
+        self._who = who
+
+    def author(self):
+        return self._who
+
+
+@pytest.mark.parametrize("call", ["remove_stake", "unstake_all"])
+def test_a_rest_whose_fee_is_worth_nothing_can_be_unstaked(world, call):
+    """Where an author is named, who gets the fee in TAO: of this rest it is less than one rao."""
+    pools = world.pallets.pools
+    world.pallets.custody._author = Author(world.key("//Alice"))
+    pools.subnet_alpha_in[NETUID] = pools.subnet_tao[NETUID] * 100
+    assert world.stake("//Bob", HOTKEY, 10 * TAO).succeeded
+    rest = 100_000
+    assert unstake(world, stake_of(world) - rest).succeeded
+    assert stake_of(world) == rest
+    amount = {"netuid": 1, "amount_unstaked": rest} if call == "remove_stake" else {}
+    assert world.call("//Bob", call, hotkey=world.address(HOTKEY), **amount).succeeded
+    assert stake_of(world) == 0
+    world.seal()
+
+
 def test_staking_and_unstaking_costs_two_fees_and_rounding(world):
     alpha = world.stake("//Bob", HOTKEY, 10 * TAO).events("StakeAdded")[0].alpha
     told = unstake(world, alpha).events("StakeRemoved")[0]

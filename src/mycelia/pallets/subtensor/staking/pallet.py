@@ -333,11 +333,15 @@ class Staking(Pallet, name="SubtensorModule"):
         return Tao(trade.paid_out)
 
     def _sell_fee(self, netuid: NetUid, fee_rao: int) -> int:
-        # The author is paid in TAO, fee-free; without one the alpha is out for good, held by nobody.
+        # The author is paid in TAO, fee-free; without one, or where that is less than a rao, the alpha is out for good,
+        # held by nobody.
         author = self.custody.author()
         if author is None or not fee_rao:
             return 0
-        tao = self.market.sell(netuid, fee_rao, free=True).paid_out
+        try:
+            tao = self.market.sell(netuid, fee_rao, free=True).paid_out
+        except DispatchError:
+            return 0
         self.custody.pay_out(netuid, author, Tao(tao))
         return tao
 
