@@ -100,7 +100,7 @@ class Sampler:
         except ValidationError:  # the gateway knows another version of the subnet
             return None
         meta = Meta(audit.latency_ms, audit.first_byte_ms, audit.hotkey, audit.claim)
-        sample = await self._judged(miner, Challenge(ask), number, answer, meta)
+        sample = await self._judged(miner, Challenge(ask), number, answer, meta, private=True)
         if sample.verdict is not Verdict.SCORED or sample.score >= subnet.floor:
             return None
         sample = replace(sample, reason=AUDITED)
@@ -175,9 +175,19 @@ class Sampler:
             await self._keep(receipt)
 
     async def _judged(
-        self, miner: Neuron, challenge: Challenge, number: int, answer: Reply, meta: Meta
+        self,
+        miner: Neuron,
+        challenge: Challenge,
+        number: int,
+        answer: Reply,
+        meta: Meta,
+        *,
+        private: bool = False,
     ) -> Sample:
-        """The subnet's judgement. An edge: a judge may fail in any way; the sample is then void."""
+        """The subnet's judgement. An edge: a judge may fail in any way; the sample is then void.
+
+        Where the words are a consumer's, they must not get into the log, as an error's text may.
+        """
         try:
             async with self._judge, asyncio.timeout(_JUDGE_S):
                 said = await self._subnet.score(challenge.ask, answer, challenge.truth, meta)
@@ -190,7 +200,7 @@ class Sampler:
                 subnet=self._subnet.name,
                 uid=miner.uid,
                 round=number,
-                error=f"{type(error).__name__}: {error}",
+                error=type(error).__name__ if private else f"{type(error).__name__}: {error}",
             )
             return _unscored(miner.identity, number, Verdict.VOID, "judge_failed")
         if score is None:

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from mycelia.neuron.audits import Audit
 from mycelia.neuron.book import Verdict
 from mycelia.neuron.events import EventLog
 from mycelia.neuron.routes import Traffic, routes
@@ -43,3 +44,28 @@ async def test_a_judge_that_gives_no_score_makes_the_sample_void_and_ends_no_rou
     lines = (tmp_path / "v.jsonl").read_text().splitlines()
     events = [json.loads(line)["event"] for line in lines]
     assert events == [sample.reason]
+
+
+async def test_consumers_words_get_into_no_log(tmp_path):
+    class Talkative(Sum):
+        async def score(self, ask, answer, truth, meta):
+            raise ValueError(f"{ask} and {answer} do not fit")
+
+    log = EventLog(tmp_path / "v.jsonl", "v")
+    audit = Audit(
+        netuid=1,
+        hotkey="5Miner",
+        latency_ms=1.0,
+        first_byte_ms=1.0,
+        ask={"a": 4711, "b": 1},
+        answer={"total": 0},
+    )
+    async with WireClient(VALIDATOR) as client:
+        assert (
+            await Sampler(Talkative(None), client, log=log).audit(neuron(1, "5Miner"), audit, 1)
+            is None
+        )
+    log.close()
+    (line,) = (tmp_path / "v.jsonl").read_text().splitlines()
+    assert json.loads(line)["error"] == "ValueError"
+    assert "4711" not in line
