@@ -68,6 +68,19 @@ def test_a_slot_may_cost_nothing(world):
     world.seal()
 
 
+def test_a_price_that_buys_no_alpha_does_not_close_the_subnet(world):
+    """An owner could set such a price, and close what must stay open."""
+    assert world.admin("min_burn", netuid=1, min_burn=1).succeeded
+    world.pallets.registration.burn[NETUID] = 1
+    reserves, issued = world.pallets.pools.reserves(NETUID), world.pallets.balances.total_issuance
+    result = world.register("//Bob")
+    assert result.error is None
+    assert world.pallets.pools.reserves(NETUID) == reserves
+    fee = result.events("TransactionFeePaid")[0].actual_fee
+    assert world.pallets.balances.total_issuance == issued - fee - 1
+    world.seal()
+
+
 def test_burned_register_hot_key_already_registered(world):
     world.register("//Bob")
     assert world.register("//Bob").error == "HotKeyAlreadyRegisteredInSubNet"

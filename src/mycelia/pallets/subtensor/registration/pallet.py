@@ -5,9 +5,9 @@ registered less than `ImmunityPeriod` blocks ago.
 
 The price buys alpha from the subnet's pool, and that alpha is recycled: holders gain, issuance falls.
 Source: subtensor@14bc6f9 `subnets/{registration,uids}.rs`, `coinbase/root.rs::do_root_register`.
-Differs: the purchase's fee goes to the block's author, where it is left beside the pool there. Registrations on the
-root are counted anew each tempo; there in each block of a chain older than one, since no epoch of the root uses its
-slot.
+Differs: the purchase's fee goes to the block's author, where it is left beside the pool there. A price that buys no
+alpha is recycled as TAO, and the call does not fail. Registrations on the root are counted anew each tempo; there in
+each block of a chain older than one, since no epoch of the root uses its slot.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from mycelia.pallets.subtensor.staking.market import Market
 from mycelia.pallets.subtensor.staking.stakes import Stakes
 from mycelia.pallets.subtensor.subnets.custody import Custody
 from mycelia.pallets.subtensor.subnets.pallet import Subnets
-from mycelia.primitives import AccountId, Alpha, NetUid, Tao, Uid
+from mycelia.primitives import AccountId, Alpha, DispatchError, NetUid, Tao, Uid
 from mycelia.primitives.ids import ROOT_NETUID
 
 ROOT_INTERVAL_MULTIPLE: Final = 3
@@ -189,11 +189,7 @@ class Registration(Pallet, name="SubtensorModule"):
         self.stakes.claim(coldkey, hotkey)
         ensure(self.stakes.owns(coldkey, hotkey), NonAssociatedColdKey)
         taken = self._taken_slot(netuid)
-        paid = self.custody.pay_in(netuid, coldkey, price)
-        trade = self.market.buy(netuid, paid)
-        self.market.pools.recycle(netuid, Alpha(trade.paid_out))
-        self.custody.pay_author(netuid, Tao(trade.fee))
-        self.market.pools.record_flow(netuid, paid)
+        self._spend(netuid, self.custody.pay_in(netuid, coldkey, price))
         uid = self._seat(netuid, hotkey, taken)
         self.registrations_this_block[netuid] = U16(self.registrations_this_block[netuid] + 1)
         recycled = self.rao_recycled_for_registration[netuid] + price
@@ -263,6 +259,17 @@ class Registration(Pallet, name="SubtensorModule"):
         """Whether the neuron registered less than `ImmunityPeriod` blocks ago."""
         age = self.clock.now() - self.neurons.block_at_registration[netuid, uid]
         return age < self.subnets.parameters.immunity_period[netuid]
+
+    def _spend(self, netuid: NetUid, paid: Tao) -> None:
+        """Buy alpha and recycle it. Where the pool gives none, the TAO is recycled: that must not close a subnet."""
+        try:
+            trade = self.market.buy(netuid, paid)
+        except DispatchError:
+            self.custody.recycle(netuid, paid)
+            return
+        self.market.pools.recycle(netuid, Alpha(trade.paid_out))
+        self.custody.pay_author(netuid, Tao(trade.fee))
+        self.market.pools.record_flow(netuid, paid)
 
     def _taken_slot(self, netuid: NetUid) -> Uid | None:
         """Whose slot a newcomer gets; None where it gets a new one. `NoNeuronIdAvailable` where it gets none."""
