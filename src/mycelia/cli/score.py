@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mycelia.neuron.book import weigh
+from mycelia.neuron.book import AUDITED, weigh
 from mycelia.neuron.ledger import Claimed, Ledger
 from mycelia.neuron.statement import Statement, statement
 from mycelia.primitives.errors import AppError
@@ -22,6 +22,7 @@ _WHY_NOT = {
     "claim_unknown": "the subnet's validators do not know the model",
     "claim_other": "it shows another claim than it answers under",
 }
+_OUTCOMES = {AUDITED: "bad answers to consumers"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ def lines(view: View) -> Iterator[str]:
         f"  {standing.samples} samples ({standing.failures} failed{known}),"
         f" {standing.latency_ms:.0f} ms on average"
     )
-    counts = ", ".join(f"{count} {reason}" for reason, count in said.outcomes.items())
+    counts = ", ".join(
+        f"{count} {_OUTCOMES.get(reason, reason)}" for reason, count in said.outcomes.items()
+    )
     yield f"  of the last {said.recent}: {counts}"
     if said.checks:
         checks = sorted(said.checks.items(), key=lambda check: check[1])

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mycelia.cli.app import app
-from mycelia.neuron.book import Identity, Sample, Verdict
+from mycelia.neuron.book import AUDITED, Identity, Sample, Verdict
 from mycelia.neuron.ledger import Claimed, Ledger
 
 MINER = Identity(4, "5Miner", 1)
@@ -38,6 +38,15 @@ def test_every_validators_view_is_told(tmp_path):
         assert "had no sample failed, quality 0.500" in shown.output
         assert "not yet known" in shown.output
         assert shown.output.count("no claim seen so far") == 2
+
+
+def test_bad_answers_to_consumers_are_told_as_such(tmp_path):
+    network(tmp_path)
+    ledger = Ledger(tmp_path / "ledgers" / "validator-1.sqlite")
+    ledger.add_round("vision", 2, b"s", 8, [Sample(MINER, 2, Verdict.SCORED, 0.0, AUDITED)])
+    ledger.close()
+    shown = CliRunner().invoke(app, ["score", "vision-x", "--dir", str(tmp_path)])
+    assert "1 scored, 1 timeout, 1 bad answers to consumers" in shown.output
 
 
 @pytest.mark.parametrize(
