@@ -5,8 +5,8 @@ lend stake for the moment of an epoch; before the start at once. A new subnet's 
 the child of everybody on the root network who has not declined that.
 
 Source: subtensor@14bc6f9 `staking/set_children.rs`, `coinbase/block_step.rs`, `utils/rate_limiting.rs`.
-Differs: pending children of a parent whose stake fell below the threshold are dropped when they would
-take effect, not when the stake falls.
+Differs: pending children of a parent whose stake is below the threshold are dropped also when they would
+take effect: not only `remove_stake` and its kin lower it.
 """
 
 from __future__ import annotations
