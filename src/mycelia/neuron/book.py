@@ -73,7 +73,7 @@ class Standing:
     samples: int = 0
     failures: int = 0
     latency_ms: float = 0.0
-    """Smoothed over scored samples only."""
+    """Smoothed over scored samples only, and not those that were measured by the miner's own clock."""
     reason: str = ""
     """Of the last sample that was not scored."""
 
@@ -110,7 +110,7 @@ def record(book: dict[int, Standing], sample: Sample) -> None:
         samples=samples,
         failures=standing.failures + (not scored),
         latency_ms=_smoothed(standing.latency_ms, sample.latency_ms, successes)
-        if scored
+        if scored and sample.reason != AUDITED
         else standing.latency_ms,
         reason=standing.reason if scored else sample.reason,
     )

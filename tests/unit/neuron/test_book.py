@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from mycelia.neuron.book import (
+    AUDITED,
     Identity,
     Sample,
     Standing,
@@ -41,6 +42,12 @@ def test_failure_counts_as_zero_with_its_reason():
     held = replayed([scored(1.0), Sample(ALICE, 2, Verdict.FAILED, 0.0, "timeout")])[1]
     assert (held.quality, held.failures, held.samples, held.reason) == (0.5, 1, 2, "timeout")
     assert held.latency_ms == 10.0
+
+
+def test_a_miners_own_clock_makes_it_no_quicker():
+    bad = dataclasses.replace(scored(0.0, latency_ms=-1e15), reason=AUDITED)
+    held = replayed([scored(1.0), bad])[1]
+    assert (held.quality, held.samples, held.latency_ms) == (0.5, 2, 10.0)
 
 
 def test_void_sample_changes_nothing_but_the_reason():
