@@ -232,7 +232,7 @@ class Dispatcher:
         if not routes and (withheld := self._directory.withheld(subnet.name)):
             raise not_attested(subnet.name, withheld)
         reasons: list[str] = []
-        refusals: list[tuple[_Attempt, Refused]] = []
+        refusals: list[Refused] = []
         for index, route in enumerate(routes):
             remaining_s = deadline.remaining()
             # The last in line gets all the time there is: no one is left to ask instead.
@@ -244,10 +244,12 @@ class Dispatcher:
             )
             attempt = _Attempt(route, self._router, self._metrics, deadline, patience_s)
             try:
-                found = await one(attempt)
+                return await one(attempt)
             except (WireError, TimeoutError) as error:
                 if isinstance(error, Refused) and error.status in _ASK_AT_FAULT:
-                    refusals.append((attempt, error))
+                    # Nor is it to blame if another answers: that one may answer anything with nonsense.
+                    attempt.refused(error)
+                    refusals.append(error)
                 else:
                     attempt.failed(error)
                 reasons.append(f"uid {route.uid}: {getattr(error, 'code', 'too_slow')}")
@@ -256,15 +258,9 @@ class Dispatcher:
                 # Above all cancellation: the consumer is gone, so must be the work for it.
                 await attempt.close()
                 raise
-            else:
-                for refused, refusal in refusals:
-                    refused.failed(refusal)  # another miner could answer
-                return found
-        for refused, refusal in refusals:
-            refused.refused(refusal)
-        codes = {refusal.code for _, refusal in refusals}
+        codes = {refusal.code for refusal in refusals}
         if len(codes) == 1 and len(refusals) == len(reasons):
-            raise refused_by_all(refusals[0][1])
+            raise refused_by_all(refusals[0])
         if deadline.remaining() <= 0:
             raise ApiError(
                 504,
@@ -337,7 +333,7 @@ class _Attempt:
         self._metrics.attempt(self.route.subnet, getattr(error, "code", "too_slow"))
 
     def refused(self, error: Refused) -> None:
-        """Report that the miner found fault with the ask, and nobody showed that it was wrong."""
+        """Report that the miner found fault with the ask."""
         self._metrics.attempt(self.route.subnet, error.code)
 
     async def close(self) -> None:

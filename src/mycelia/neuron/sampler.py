@@ -99,7 +99,7 @@ class Sampler:
             answer = subnet.Answer.model_validate(audit.answer)
         except ValidationError:  # the gateway knows another version of the subnet
             return None
-        meta = Meta(audit.latency_ms, audit.first_byte_ms, audit.hotkey, audit.claim)
+        meta = Meta(audit.latency_ms, audit.first_byte_ms, audit.hotkey, audit.claim, audited=True)
         sample = await self._judged(miner, Challenge(ask), number, answer, meta, private=True)
         if sample.verdict is not Verdict.SCORED or sample.score >= subnet.floor:
             return None

@@ -129,6 +129,9 @@ class Meta:
     """SS58 of the miner that signed the receipt."""
     claim: str = ""
     """Digest of the manifest under which it answered, in hex; empty without one."""
+    audited: bool = False
+    """It was given to a consumer, and the times are by the miner's clock. Whoever asked chose the
+    ask, perhaps so that honest miners look bad: judge with room to spare."""
 
 
 # The kit hands each function its own subnet's message types, which a type checker cannot follow
@@ -183,7 +186,8 @@ class Subnet:
     None if any will do."""
     needs_truth: ClassVar[bool] = True
     """Whether `score` can judge answers to its own challenges only. Where it can do without a truth,
-    answers to consumers are judged as well, with None in its place: see `audits`."""
+    answers to consumers are judged as well, with None in its place: see `audits`. What is below
+    `floor` then counts, so an honest answer must never be."""
     floor: ClassVar[float] = 0.5
     """An answer that scores less than this is not one of the model that its miner claims."""
 

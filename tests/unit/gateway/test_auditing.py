@@ -33,6 +33,7 @@ class Checkable(Sum):
     needs_truth = False
 
     async def score(self, ask, answer, truth, meta):
+        assert meta.audited == (ask.a >= FROM_CONSUMERS)
         return float(answer.total == ask.a + ask.b)
 
 

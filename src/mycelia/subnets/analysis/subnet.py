@@ -23,6 +23,8 @@ from mycelia.subnets.analysis.texts import labelled, request
 OPENAI_MODEL = "all-minilm-l6-v2"
 _CLASSIFIED = 0.4
 """Share of challenges that ask for labels."""
+_AUDITED = 2.0
+"""How much of the tolerance an answer to a consumer may use up, who may have searched for it."""
 
 
 class Analysis(Subnet):
@@ -47,9 +49,9 @@ class Analysis(Subnet):
 
     async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
         """1 if the answer is the declared model's, else 0."""
-        del truth, meta
+        del truth
         strain = await self._worker.call(lambda: self._loaded().strain(ask, answer))
-        return float(strain <= 1.0)
+        return float(strain <= (_AUDITED if meta.audited else 1.0))
 
     def _loaded(self) -> Judge:
         """Load the judge on first use, on the worker's thread: a launcher never needs it."""

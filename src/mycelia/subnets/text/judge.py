@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from pathlib import Path
 
 from mycelia.models.llama import LlamaModel, Schedule
 from mycelia.subnets.text.messages import Answer, Ask
-from mycelia.subnets.text.verification import follows
+from mycelia.subnets.text.verification import strain
 
 WAYS = (Schedule(), Schedule(flash_attention=False), Schedule(chunk=64))
 """How validators evaluate the model: as miners are declared to, by another attention kernel, or in
@@ -23,16 +24,20 @@ class Judge:
     def __init__(self, path: Path, schedule: Schedule) -> None:
         """Load the declared model from a verified file."""
         self._model = LlamaModel.load(path, schedule)
-        self._verdicts: OrderedDict[tuple[Ask, Answer], bool] = OrderedDict()
+        self._strains: OrderedDict[tuple[Ask, Answer], float] = OrderedDict()
 
-    def accepts(self, ask: Ask, answer: Answer) -> bool:
-        """Whether the answer is well formed and follows from the declared model."""
+    def strain(self, ask: Ask, answer: Answer) -> float:
+        """How much of the tolerance an answer uses up: 0 for an identical one, above 1 is too much.
+
+        Infinite for one that is not well formed.
+        """
         key = (ask, answer)
-        if key not in self._verdicts:
-            self._verdicts[key] = self._well_formed(ask, answer) and self._genuine(ask, answer)
-            if len(self._verdicts) > _REMEMBERED:
-                self._verdicts.popitem(last=False)
-        return self._verdicts[key]
+        if key not in self._strains:
+            found = self._measured(ask, answer) if self._well_formed(ask, answer) else math.inf
+            self._strains[key] = found
+            if len(self._strains) > _REMEMBERED:
+                self._strains.popitem(last=False)
+        return self._strains[key]
 
     def _well_formed(self, ask: Ask, answer: Answer) -> bool:
         """The text is that of the tokens, and they stop where they may: at an end or the limit."""
@@ -49,11 +54,11 @@ class Judge:
         said = "stop" if ended else "length"
         return answer.finish == said and answer.text == vocabulary.text(tokens)
 
-    def _genuine(self, ask: Ask, answer: Answer) -> bool:
+    def _measured(self, ask: Ask, answer: Answer) -> float:
         prompt = self._model.vocabulary.conversation(ask.turns())
         if answer.prompt_tokens != len(prompt):
-            return False
+            return math.inf
         shortfalls = self._model.shortfalls(
             prompt, answer.tokens, seed=ask.seed, temperature=ask.temperature
         )
-        return follows(shortfalls)
+        return strain(shortfalls)

@@ -42,6 +42,8 @@ _TEMPERATURES = (
 )
 _CHOSEN_SEED, _SEEDS = 0.08, (0, 1, 7, 42, 42, 123, 1234)
 """How often a seed is one that people choose, and which."""
+_AUDITED = 2.0
+"""How much of the tolerance an answer to a consumer may use up, who may have searched for it."""
 
 
 class Text(Subnet):
@@ -69,8 +71,9 @@ class Text(Subnet):
 
     async def score(self, ask: Any, answer: Any, truth: Any, meta: Meta) -> float | None:
         """1 if the answer follows from the declared model, else 0."""
-        del truth, meta
-        return float(await self._worker.call(lambda: self._loaded().accepts(ask, answer)))
+        del truth
+        strain = await self._worker.call(lambda: self._loaded().strain(ask, answer))
+        return float(strain <= (_AUDITED if meta.audited else 1.0))
 
     def _loaded(self) -> Judge:
         """Load the judge on first use, on the worker's thread: a launcher never needs it."""
