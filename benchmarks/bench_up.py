@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from mycelia.testing.ports import free_port
 
 RUNS = 3
 EPOCHS = 2
@@ -40,7 +41,7 @@ def _network() -> tuple[float, float, int]:
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said"
         flags = ("--dir", f"{folder}/network", "--headless", "--until-epochs", str(EPOCHS))
-        ports = ("--rpc-port", str(_free_port()), "--gateway-port", str(_free_port()))
+        ports = ("--rpc-port", str(free_port()), "--gateway-port", str(free_port()))
         with said.open("wb") as output:
             up = psutil.Popen(
                 [sys.executable, "-m", "mycelia.cli", "up", *flags, *ports],
@@ -66,9 +67,3 @@ def _pss_mb(family: list[psutil.Process]) -> float:
         with contextlib.suppress(psutil.Error):  # gone meanwhile
             total += process.memory_full_info().pss / 1e6
     return total
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

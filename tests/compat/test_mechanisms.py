@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import bittensor as bt
@@ -21,19 +20,6 @@ ADMIN, CHAIN = bt.calls.AdminUtils, bt.calls.SubtensorModule
 GRAPHS = runtime_api.SubnetInfoRuntimeApi
 INCENTIVES, NETUID = 62, 0
 """Numbers of two fields of a selective metagraph."""
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    with LiveNode(tmp_path_factory.mktemp("node")) as live:
-        yield live
-
-
-@pytest.fixture
-async def client(node: LiveNode, tmp_path, monkeypatch) -> AsyncIterator[bt.Client]:
-    monkeypatch.setenv("BITTENSOR_RUNTIME_CACHE_DIR", str(tmp_path))
-    async with bt.Client(node.url) as client:
-        yield client
 
 
 async def found(client: bt.Client) -> int:

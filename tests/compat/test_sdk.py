@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bittensor as bt
 import pytest
 
@@ -11,19 +9,6 @@ from mycelia.testing.live import LiveNode
 from tests.compat.sdk import TAO, done, free, raw, sudo, wallet
 
 pytestmark = pytest.mark.net
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    with LiveNode(tmp_path_factory.mktemp("node")) as live:
-        yield live
-
-
-@pytest.fixture
-async def client(node: LiveNode, tmp_path, monkeypatch) -> bt.Client:
-    monkeypatch.setenv("BITTENSOR_RUNTIME_CACHE_DIR", str(tmp_path))
-    async with bt.Client(node.url) as client:
-        yield client
 
 
 async def test_it_connects_and_reads_balances(client: bt.Client) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import bittensor as bt
 import pytest
 
@@ -14,19 +12,6 @@ from tests.compat.sdk import done, raw, refused, sudo, wallet
 pytestmark = pytest.mark.slow
 TEMPO = 200  # blocks of a quarter of a second: longer than what a test does in one epoch
 ADMIN, CHAIN = bt.calls.AdminUtils, bt.calls.SubtensorModule
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    with LiveNode(tmp_path_factory.mktemp("node")) as live:
-        yield live
-
-
-@pytest.fixture
-async def client(node: LiveNode, tmp_path, monkeypatch) -> AsyncIterator[bt.Client]:
-    monkeypatch.setenv("BITTENSOR_RUNTIME_CACHE_DIR", str(tmp_path))
-    async with bt.Client(node.url) as client:
-        yield client
 
 
 def address(who: bt.KeyedWallet) -> str:

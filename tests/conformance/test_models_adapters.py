@@ -1,7 +1,6 @@
 """Every adapter passes the suites of `mycelia.testing.models`, on real files and a real server."""
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mycelia.models.face import AskRefused, DigestDiffers, Prompt, ServerFailed
 from mycelia.models.llama import Schedule
 from mycelia.models.store import ModelUnavailable
 from mycelia.testing.models import ChatSuite, FileSuite, ModelSuite, RowsSuite
+from mycelia.testing.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -139,16 +139,10 @@ def llama_server() -> Iterator[str]:
     params.n_parallel = 1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.hostnames = ["127.0.0.1"]
-    params.port, params.cache_prompt, params.ui = _free_port(), False, False
+    params.port, params.cache_prompt, params.ui = free_port(), False, False
     running = xllamacpp.Server(params)
     yield f"{running.listening_address}/v1"
     del running
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.net
@@ -169,4 +163,4 @@ class TestServer(ChatSuite):
 
     async def test_a_server_that_is_away_is_noticed_at_once(self):
         with pytest.raises(ServerFailed):
-            await server.connect(f"http://127.0.0.1:{_free_port()}/v1")
+            await server.connect(f"http://127.0.0.1:{free_port()}/v1")

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mycelia.models.store import FOLDER_VARIABLE, default_folder
+from mycelia.testing.ports import free_port
 
 PYTHON = (sys.executable, "-m", "mycelia.cli")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_hindered() -> bool:

@@ -8,20 +8,10 @@ from mycelia.lab.trial import Trial, TrialConfig
 from mycelia.neuron.authoring import load_subnet
 from mycelia.neuron.subnet import Challenge, Judgement, Spec, Variant
 from mycelia.primitives.errors import AppError
+from tests.unit.lab.kit import QUICK, only_table, spec
 from tests.unit.neuron.kit import Sum, honest
 
-QUICK = TrialConfig(epochs=1, rounds=4)
 pytestmark = pytest.mark.usefixtures("patient")
-
-
-def spec(subnet=Sum, miner=honest):
-    return Spec(subnet, {"honest": Variant("honest", honest=True, make=lambda _: miner)})
-
-
-async def only_table(trial):
-    await trial.probe()
-    (table,) = [table async for table in trial.tables()]
-    return table
 
 
 def unmade():

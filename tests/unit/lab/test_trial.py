@@ -4,23 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mycelia.lab.trial import Trial, TrialConfig
-from mycelia.neuron.subnet import Limits, Spec, Variant
+from mycelia.lab.trial import Trial
+from mycelia.neuron.subnet import Limits
 from mycelia.primitives.errors import AppError
-from tests.unit.neuron.kit import Sum, honest
+from tests.unit.lab.kit import QUICK, only_table, spec
+from tests.unit.neuron.kit import Sum
 
-QUICK = TrialConfig(epochs=1, rounds=4)
 pytestmark = pytest.mark.usefixtures("patient")
-
-
-def spec(subnet=Sum, miner=honest):
-    return Spec(subnet, {"honest": Variant("honest", honest=True, make=lambda _: miner)})
-
-
-async def only_table(trial):
-    await trial.probe()
-    (table,) = [table async for table in trial.tables()]
-    return table
 
 
 async def test_honest_work_earns_most_and_every_cheat_less():
